@@ -1,0 +1,42 @@
+// Platform checks and the ABI namespace every public name lives in. Depends on nothing but the version.
+#pragma once
+
+#include <bert/version.hpp>
+
+#if !(defined(_MSVC_LANG) ? _MSVC_LANG >= 201703L : __cplusplus >= 201703L)
+#error "bert.hpp needs C++17: compile with -std=c++17 (or /std:c++17)"
+#endif
+#if !defined(__cpp_exceptions) && !defined(_CPPUNWIND)
+#error "bert.hpp reports errors by exceptions: compile without -fno-exceptions"
+#endif
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "bert.hpp maps little-endian weight files in place and supports little-endian machines only"
+#endif
+#if defined(__FAST_MATH__)
+#error "bert.hpp needs IEEE arithmetic: compile without -ffast-math"
+#endif
+
+// Eigen's alignment, and with it the layout of some types, follows the -m flags of a translation unit. The flags that
+// matter are therefore part of every mangled name: two files compiled differently do not link, instead of corrupting
+// memory.
+#if defined(__AVX512F__)
+#define BERT_DETAIL_BASELINE avx512
+#elif defined(__AVX__)
+#define BERT_DETAIL_BASELINE avx
+#else
+#define BERT_DETAIL_BASELINE base
+#endif
+
+#define BERT_DETAIL_JOIN_(a, b, c, d) v##a##_##b##_##c##_##d
+#define BERT_DETAIL_JOIN(a, b, c, d) BERT_DETAIL_JOIN_(a, b, c, d)
+#define BERT_DETAIL_ABI \
+    BERT_DETAIL_JOIN(BERT_VERSION_MAJOR, BERT_VERSION_MINOR, BERT_VERSION_PATCH, BERT_DETAIL_BASELINE)
+
+#define BERT_NAMESPACE_BEGIN \
+    namespace bert {         \
+    inline namespace BERT_DETAIL_ABI {
+#define BERT_NAMESPACE_END \
+    }                      \
+    }
+
+static_assert(sizeof(void*) == 8, "bert.hpp maps whole weight files and supports 64-bit machines only");

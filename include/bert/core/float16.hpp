@@ -1,0 +1,50 @@
+// The two 16-bit floating-point formats of checkpoints, as storage that converts to float. Depends on config.hpp only.
+#pragma once
+
+#include <bert/config.hpp>
+
+#include <cstdint>
+#include <cstring>
+
+BERT_NAMESPACE_BEGIN
+
+/// IEEE 754 binary16 ("F16" in safetensors). Every value converts to float exactly.
+struct float16 {
+    std::uint16_t bits = 0;
+
+    explicit operator float() const noexcept {
+        const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;
+        std::uint32_t exponent = (bits >> 10) & 0x1Fu;
+        std::uint32_t mantissa = bits & 0x3FFu;
+        std::uint32_t word = sign;
+        if (exponent == 0x1F) {
+            word |= 0x7F800000u | (mantissa << 13);
+        } else if (exponent != 0) {
+            word |= ((exponent + 112) << 23) | (mantissa << 13);
+        } else if (mantissa != 0) {  // subnormal: shift the leading one into place
+            exponent = 113;
+            while ((mantissa & 0x400u) == 0) {
+                mantissa <<= 1;
+                --exponent;
+            }
+            word |= (exponent << 23) | ((mantissa & 0x3FFu) << 13);
+        }
+        float value;
+        std::memcpy(&value, &word, sizeof value);
+        return value;
+    }
+};
+
+/// The upper half of an IEEE 754 binary32 ("BF16" in safetensors). Every value converts to float exactly.
+struct bfloat16 {
+    std::uint16_t bits = 0;
+
+    explicit operator float() const noexcept {
+        const std::uint32_t word = static_cast<std::uint32_t>(bits) << 16;
+        float value;
+        std::memcpy(&value, &word, sizeof value);
+        return value;
+    }
+};
+
+BERT_NAMESPACE_END

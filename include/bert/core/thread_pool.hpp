@@ -1,0 +1,172 @@
+// An explicit pool of threads: the library starts threads nowhere else. Depends on config.hpp only.
+#pragma once
+
+#include <bert/config.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <fstream>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+BERT_NAMESPACE_BEGIN
+
+/// Processors this process may really use: its affinity mask and its cgroup's CPU quota count, not the machine's size.
+/// At least 1.
+inline unsigned available_processors() {
+    unsigned count = std::max(1u, std::thread::hardware_concurrency());
+#if defined(__linux__)
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+        count = std::min(count, static_cast<unsigned>(std::max(1, CPU_COUNT(&set))));
+    }
+    double quota = 0;
+    double period = 0;
+    std::string word;
+    std::ifstream v2("/sys/fs/cgroup/cpu.max");
+    if (v2 >> word >> period && word != "max") {
+        try {
+            quota = std::stod(word);
+        } catch (const std::exception&) {
+            quota = 0;
+        }
+    } else {
+        std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") >> quota;
+        std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_period_us") >> period;
+    }
+    if (quota > 0 && period > 0) count = std::min(count, static_cast<unsigned>(std::max(1.0, quota / period + 0.5)));
+#endif
+    return count;
+}
+
+/// A fixed number of workers that share the tasks of one run() at a time.
+///
+/// The calling thread is one of the workers, so a pool of one starts no thread; the others start at the first run(),
+/// not at construction. A run() made while the pool is busy (from another thread, or from inside a task) works on the
+/// calling thread alone: threads are never oversubscribed and nothing waits for a stranger's work.
+class ThreadPool {
+public:
+    /// `threads` workers; 0 stands for available_processors(). At most 1024 are used.
+    explicit ThreadPool(unsigned threads = 0)
+        : size_(std::min<std::size_t>(threads == 0 ? available_processors() : threads, 1024)) {}
+
+    ThreadPool(const ThreadPool&) = delete;
+    ThreadPool& operator=(const ThreadPool&) = delete;
+
+    ~ThreadPool() {
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            stop_ = true;
+        }
+        wake_.notify_all();
+        for (auto& thread : threads_) thread.join();
+    }
+
+    std::size_t size() const noexcept { return size_; }
+
+    /// Calls function(task, worker) once for every task in [0, tasks), worker being in [0, size()). Returns when all
+    /// calls have returned; the first exception a task throws is rethrown here and the tasks not yet begun are dropped.
+    template <class Function>
+    void run(std::size_t tasks, const Function& function) {
+        if (size_ == 1 || tasks < 2 || busy_.exchange(true, std::memory_order_acquire)) {
+            for (std::size_t task = 0; task < tasks; ++task) function(task, std::size_t{0});
+            return;
+        }
+        struct Release {
+            std::atomic<bool>& flag;
+            ~Release() { flag.store(false, std::memory_order_release); }
+        } const release{busy_};
+        start_threads();
+        Job job{[](const void* f, std::size_t task, std::size_t worker) {
+                    (*static_cast<const Function*>(f))(task, worker);
+                },
+                &function, tasks};
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            job_ = job;
+            next_.store(0, std::memory_order_relaxed);
+            error_ = nullptr;
+            running_ = threads_.size();
+            ++generation_;
+        }
+        wake_.notify_all();
+        work(job, 0);
+        std::unique_lock<std::mutex> lock(mutex_);
+        done_.wait(lock, [this] { return running_ == 0; });
+        if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+    }
+
+private:
+    struct Job {
+        void (*call)(const void*, std::size_t, std::size_t) = nullptr;
+        const void* function = nullptr;
+        std::size_t tasks = 0;
+    };
+
+    void start_threads() {
+        // Where the system refuses a thread the pool works with those it has.
+        while (threads_.size() + 1 < size_ && !refused_) {
+            try {
+                threads_.emplace_back([this, worker = threads_.size() + 1] { serve(worker); });
+            } catch (const std::exception&) {
+                refused_ = true;
+            }
+        }
+    }
+
+    void work(const Job& job, std::size_t worker) noexcept {
+        for (std::size_t task; (task = next_.fetch_add(1, std::memory_order_relaxed)) < job.tasks;) {
+            try {
+                job.call(job.function, task, worker);
+            } catch (...) {
+                const std::lock_guard<std::mutex> lock(mutex_);
+                if (!error_) error_ = std::current_exception();
+                next_.store(job.tasks, std::memory_order_relaxed);
+            }
+        }
+    }
+
+    void serve(std::size_t worker) {
+        std::uint64_t seen = 0;
+        std::unique_lock<std::mutex> lock(mutex_);
+        for (;;) {
+            wake_.wait(lock, [&] { return stop_ || generation_ != seen; });
+            if (stop_) return;
+            seen = generation_;
+            const Job job = job_;
+            lock.unlock();
+            work(job, worker);
+            lock.lock();
+            if (--running_ == 0) done_.notify_one();
+        }
+    }
+
+    const std::size_t size_;
+    std::vector<std::thread> threads_;
+    bool refused_ = false;
+    std::atomic<bool> busy_{false};
+    std::atomic<std::size_t> next_{0};
+
+    std::mutex mutex_;  // guards what follows
+    std::condition_variable wake_;
+    std::condition_variable done_;
+    Job job_;
+    std::exception_ptr error_;
+    std::size_t running_ = 0;
+    std::uint64_t generation_ = 0;
+    bool stop_ = false;
+};
+
+BERT_NAMESPACE_END

@@ -1,0 +1,75 @@
+// The one exception type of the library and the helper that words it. Depends on config.hpp only.
+#pragma once
+
+#include <bert/config.hpp>
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+BERT_NAMESPACE_BEGIN
+
+/// What went wrong, coarse enough to branch on. The message says the rest: path, tensor or key, expected and given.
+enum class ErrorKind {
+    file,         ///< a file or folder is missing, unreadable or cannot be mapped
+    format,       ///< a file does not follow its format (JSON, safetensors, vocabulary, UTF-8)
+    shape,        ///< sizes of tensors, matrices or configuration values do not fit together
+    vocabulary,   ///< vocabulary and model, or vocabulary and special tokens, do not fit together
+    input,        ///< an argument of a call is out of its range
+    unsupported,  ///< valid, but something this library does not do
+};
+
+/// The name of a kind as it is written in messages, e.g. "shape".
+inline const char* to_string(ErrorKind kind) noexcept {
+    switch (kind) {
+        case ErrorKind::file: return "file";
+        case ErrorKind::format: return "format";
+        case ErrorKind::shape: return "shape";
+        case ErrorKind::vocabulary: return "vocabulary";
+        case ErrorKind::input: return "input";
+        case ErrorKind::unsupported: return "unsupported";
+    }
+    return "unknown";
+}
+
+/// Every error the library raises on purpose. (Exhausted memory stays std::bad_alloc.)
+class Error : public std::runtime_error {
+public:
+    Error(ErrorKind kind, const std::string& message)
+        : std::runtime_error(std::string(to_string(kind)) + " error: " + message), kind_(kind) {}
+
+    ErrorKind kind() const noexcept { return kind_; }
+
+private:
+    ErrorKind kind_;
+};
+
+namespace detail {
+
+template <class T>
+void append_to_message(std::string& out, const T& value) {
+    if constexpr (std::is_same_v<T, char>) {
+        out += value;
+    } else if constexpr (std::is_same_v<T, bool>) {
+        out += value ? "true" : "false";
+    } else if constexpr (std::is_arithmetic_v<T>) {
+        out += std::to_string(value);
+    } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+        out += std::string_view(value);
+    } else {
+        out += value.string();  // std::filesystem::path, without including it here
+    }
+}
+
+/// Throws Error with the message put together from `parts` (text, numbers, paths).
+template <class... Parts>
+[[noreturn]] void fail(ErrorKind kind, const Parts&... parts) {
+    std::string message;
+    (append_to_message(message, parts), ...);
+    throw Error(kind, message);
+}
+
+}  // namespace detail
+
+BERT_NAMESPACE_END
