@@ -1,0 +1,135 @@
+// Reading JSON files: the only place that includes nlohmann/json. Everything above io sees plain structs.
+// Depends on core and nlohmann/json.
+#pragma once
+
+#include <bert/config.hpp>
+#include <bert/error.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <string_view>
+
+BERT_NAMESPACE_BEGIN
+
+namespace detail {
+
+using Json = nlohmann::json;
+
+/// Whole content of a regular file. Errors: file (missing, not a regular file, unreadable, longer than `limit` bytes).
+inline std::string read_file(const std::filesystem::path& path, std::uintmax_t limit) {
+    std::error_code ec;
+    const auto status = std::filesystem::status(path, ec);
+    if (ec || !std::filesystem::exists(status)) fail(ErrorKind::file, "cannot find ", path);
+    if (!std::filesystem::is_regular_file(status)) fail(ErrorKind::file, path, " is not a regular file");
+    const auto size = std::filesystem::file_size(path, ec);
+    if (ec) fail(ErrorKind::file, "cannot read the size of ", path, ": ", ec.message());
+    if (size > limit) fail(ErrorKind::file, path, " has ", size, " bytes; at most ", limit, " are accepted");
+    std::ifstream in(path, std::ios::binary);
+    std::string content(static_cast<std::size_t>(size), '\0');
+    if (!in || !in.read(content.data(), static_cast<std::streamsize>(content.size()))) {
+        fail(ErrorKind::file, "cannot read ", path);
+    }
+    return content;
+}
+
+/// Fails when brackets nest deeper than any model file needs: a document built to exhaust memory or the stack.
+inline void check_json_depth(std::string_view text, const std::filesystem::path& path) {
+    constexpr int max_depth = 64;
+    int depth = 0;
+    bool in_string = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (in_string) {
+            if (c == '\\') ++i;
+            else if (c == '"') in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > max_depth) fail(ErrorKind::format, path, ": JSON nests deeper than ", max_depth, " levels");
+        } else if (c == '}' || c == ']') {
+            --depth;
+        }
+    }
+}
+
+/// Parses JSON text. `path` is only named in errors. Errors: format.
+inline Json parse_json(std::string_view text, const std::filesystem::path& path) {
+    check_json_depth(text, path);
+    try {
+        return Json::parse(text);
+    } catch (const Json::exception& e) {
+        fail(ErrorKind::format, path, ": ", e.what());
+    }
+}
+
+/// Parses a JSON object. Errors: format.
+inline Json parse_json_object(std::string_view text, const std::filesystem::path& path) {
+    Json json = parse_json(text, path);
+    if (!json.is_object()) fail(ErrorKind::format, path, ": expected a JSON object, given ", json.type_name());
+    return json;
+}
+
+/// Reads a file that holds one JSON object (`limit` bytes at most). Errors: file, format.
+inline Json read_json_object(const std::filesystem::path& path, std::uintmax_t limit = 64u << 20) {
+    return parse_json_object(read_file(path, limit), path);
+}
+
+/// The member `key`, or null where it is absent. A JSON null counts as absent.
+inline const Json* find(const Json& object, const char* key) {
+    const auto it = object.find(key);
+    return it == object.end() || it->is_null() ? nullptr : &*it;
+}
+
+[[noreturn]] inline void wrong_type(const std::filesystem::path& path, const char* key, const char* expected,
+                                    const Json& given) {
+    fail(ErrorKind::format, path, ": \"", key, "\" should be ", expected, ", given ",
+         given.is_structured() ? std::string(given.type_name())
+                               : given.dump(-1, ' ', true, Json::error_handler_t::replace));
+}
+
+inline std::optional<std::string> get_string(const Json& object, const char* key, const std::filesystem::path& path) {
+    const Json* value = find(object, key);
+    if (!value) return std::nullopt;
+    if (!value->is_string()) wrong_type(path, key, "a string", *value);
+    return value->get<std::string>();
+}
+
+inline std::optional<bool> get_bool(const Json& object, const char* key, const std::filesystem::path& path) {
+    const Json* value = find(object, key);
+    if (!value) return std::nullopt;
+    if (!value->is_boolean()) wrong_type(path, key, "true or false", *value);
+    return value->get<bool>();
+}
+
+inline std::optional<double> get_number(const Json& object, const char* key, const std::filesystem::path& path) {
+    const Json* value = find(object, key);
+    if (!value) return std::nullopt;
+    if (!value->is_number()) wrong_type(path, key, "a number", *value);
+    return value->get<double>();
+}
+
+/// An integer within [low, high]. A float without a fraction counts as an integer, as Python writes both.
+inline std::optional<std::int64_t> get_integer(const Json& object, const char* key, const std::filesystem::path& path,
+                                               std::int64_t low, std::int64_t high) {
+    const Json* value = find(object, key);
+    if (!value) return std::nullopt;
+    if (!value->is_number()) wrong_type(path, key, "an integer", *value);
+    const double number = value->get<double>();
+    // Doubles are exact far beyond every bound used here, so the comparison decides before any narrowing.
+    if (!(number >= static_cast<double>(low) && number <= static_cast<double>(high)) ||
+        number != static_cast<double>(static_cast<std::int64_t>(number))) {
+        fail(ErrorKind::format, path, ": \"", key, "\" should be an integer from ", low, " to ", high, ", given ",
+             value->dump());
+    }
+    return static_cast<std::int64_t>(number);
+}
+
+}  // namespace detail
+
+BERT_NAMESPACE_END

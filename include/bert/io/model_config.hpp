@@ -1,0 +1,112 @@
+// A BERT model's `config.json` as a plain struct. Depends on core and io/json.
+// Names and defaults follow transformers' BertConfig.
+#pragma once
+
+#include <bert/core/activation.hpp>
+#include <bert/core/matrix.hpp>
+#include <bert/error.hpp>
+#include <bert/io/json.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+BERT_NAMESPACE_BEGIN
+
+/// The sizes and choices that make a BERT encoder. The defaults are those of BERT-base.
+struct ModelConfig {
+    Index vocab_size = 30522;
+    Index hidden_size = 768;
+    Index num_hidden_layers = 12;
+    Index num_attention_heads = 12;
+    Index intermediate_size = 3072;
+    Index max_position_embeddings = 512;  ///< the most tokens a text may have
+    Index type_vocab_size = 2;            ///< token types (segment ids)
+    double layer_norm_eps = 1e-12;
+    Activation hidden_act = Activation::gelu;
+    std::string hidden_act_name = "gelu";    ///< as config.json writes it
+    std::vector<std::string> architectures;  ///< e.g. {"BertForMaskedLM"}: the class the checkpoint was saved from
+
+    Index head_dim() const noexcept { return hidden_size / num_attention_heads; }
+};
+
+/// Checks that sizes are positive and that heads divide the hidden size. Errors: shape. `source` is named in messages.
+inline void check_model_config(const ModelConfig& config, const std::filesystem::path& source) {
+    const auto positive = [&](const char* name, Index value) {
+        if (value < 1) detail::fail(ErrorKind::shape, source, ": \"", name, "\" should be positive, given ", value);
+    };
+    positive("vocab_size", config.vocab_size);
+    positive("hidden_size", config.hidden_size);
+    positive("num_hidden_layers", config.num_hidden_layers);
+    positive("num_attention_heads", config.num_attention_heads);
+    positive("intermediate_size", config.intermediate_size);
+    positive("max_position_embeddings", config.max_position_embeddings);
+    positive("type_vocab_size", config.type_vocab_size);
+    if (config.hidden_size % config.num_attention_heads != 0) {
+        detail::fail(ErrorKind::shape, source, ": \"num_attention_heads\" ", config.num_attention_heads,
+                     " does not divide \"hidden_size\" ", config.hidden_size);
+    }
+    if (!(config.layer_norm_eps >= 0 && config.layer_norm_eps < 1)) {
+        detail::fail(ErrorKind::shape, source, ": \"layer_norm_eps\" should be in [0, 1), given ",
+                     config.layer_norm_eps);
+    }
+}
+
+/// Reads `folder`/config.json. Errors: file, format, shape, unsupported (another architecture, relative positions, a
+/// decoder, an activation with parameters).
+inline ModelConfig load_model_config(const std::filesystem::path& folder) {
+    using detail::fail;
+    const auto path = folder / "config.json";
+    const detail::Json json = detail::read_json_object(path);
+
+    if (const auto type = detail::get_string(json, "model_type", path); type && *type != "bert") {
+        fail(ErrorKind::unsupported, path, ": \"model_type\" should be \"bert\", given \"", *type, "\"");
+    }
+    if (const auto position = detail::get_string(json, "position_embedding_type", path);
+        position && *position != "absolute") {
+        fail(ErrorKind::unsupported, path, ": \"position_embedding_type\" should be \"absolute\", given \"", *position,
+             "\"");
+    }
+    for (const char* key : {"is_decoder", "add_cross_attention"}) {
+        if (detail::get_bool(json, key, path).value_or(false)) {
+            fail(ErrorKind::unsupported, path, ": \"", key, "\" is true: decoders are not supported");
+        }
+    }
+
+    ModelConfig config;
+    const auto read_size = [&](const char* key, Index& value) {
+        // The bound keeps every product of two sizes within 64 bits; weights of the stated shape must exist anyway.
+        constexpr std::int64_t limit = 1 << 28;
+        if (const auto given = detail::get_integer(json, key, path, 1, limit)) value = static_cast<Index>(*given);
+    };
+    read_size("vocab_size", config.vocab_size);
+    read_size("hidden_size", config.hidden_size);
+    read_size("num_hidden_layers", config.num_hidden_layers);
+    read_size("num_attention_heads", config.num_attention_heads);
+    read_size("intermediate_size", config.intermediate_size);
+    read_size("max_position_embeddings", config.max_position_embeddings);
+    read_size("type_vocab_size", config.type_vocab_size);
+    if (const auto eps = detail::get_number(json, "layer_norm_eps", path)) config.layer_norm_eps = *eps;
+
+    if (const auto name = detail::get_string(json, "hidden_act", path)) config.hidden_act_name = *name;
+    const auto activation = activation_from_name(config.hidden_act_name);
+    if (!activation) {
+        fail(ErrorKind::unsupported, path, ": \"hidden_act\" \"", config.hidden_act_name,
+             "\" is not a known activation");
+    }
+    config.hidden_act = *activation;
+
+    if (const detail::Json* const names = detail::find(json, "architectures")) {
+        if (!names->is_array()) detail::wrong_type(path, "architectures", "a list of names", *names);
+        for (const auto& name : *names) {
+            if (!name.is_string()) detail::wrong_type(path, "architectures", "a list of names", name);
+            config.architectures.push_back(name.get<std::string>());
+        }
+    }
+    check_model_config(config, path);
+    return config;
+}
+
+BERT_NAMESPACE_END

@@ -1,0 +1,264 @@
+// The safetensors format: one file's header checked and its tensors seen in place, and the checkpoint of one or several
+// such files in a model folder. Depends on core and io/json. Format: https://github.com/huggingface/safetensors#format
+#pragma once
+
+#include <bert/core/mapped_file.hpp>
+#include <bert/core/matrix.hpp>
+#include <bert/error.hpp>
+#include <bert/io/json.hpp>
+#include <bert/io/paths.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+BERT_NAMESPACE_BEGIN
+
+/// Element types of tensors in a file. `other` stands for types no BERT weight has (F8, I4, ...): listed, never read.
+enum class DType { f64, f32, f16, bf16, i64, i32, i16, i8, u8, boolean, other };
+
+/// A tensor inside a mapped file.
+struct TensorView {
+    std::string name;
+    DType dtype = DType::other;
+    std::string dtype_name;           ///< as the file writes it, e.g. "BF16"
+    std::vector<Index> shape;         ///< outermost dimension first; empty for a scalar
+    const std::byte* data = nullptr;  ///< little-endian, row-major; alignment is not guaranteed
+    std::size_t bytes = 0;
+    std::shared_ptr<const MappedFile> file;  ///< keeps `data` alive
+    std::filesystem::path path;              ///< of the file, for messages
+
+    Index elements() const noexcept {
+        Index product = 1;
+        for (const Index extent : shape) product *= extent;
+        return product;
+    }
+};
+
+/// A shape as messages show it: "[30522, 384]".
+inline std::string to_string(const std::vector<Index>& shape) {
+    std::string text = "[";
+    for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+    return text + "]";
+}
+
+namespace detail {
+
+struct DTypeInfo {
+    const char* name;
+    DType dtype;
+    std::uint64_t bytes;
+};
+
+inline constexpr DTypeInfo dtypes[] = {{"F32", DType::f32, 4},     {"F16", DType::f16, 2}, {"BF16", DType::bf16, 2},
+                                       {"F64", DType::f64, 8},     {"I64", DType::i64, 8}, {"I32", DType::i32, 4},
+                                       {"I16", DType::i16, 2},     {"I8", DType::i8, 1},   {"U8", DType::u8, 1},
+                                       {"BOOL", DType::boolean, 1}};
+
+inline std::uint64_t header_length(const MappedFile& file, const std::filesystem::path& path) {
+    // The reference implementation's limit on a header.
+    constexpr std::uint64_t max_header = 100'000'000;
+    std::uint64_t length = 0;
+    if (file.size() < sizeof length) {
+        fail(ErrorKind::format, path, ": a safetensors file starts with 8 bytes of header length, given ", file.size(),
+             " bytes in all");
+    }
+    std::memcpy(&length, file.data(), sizeof length);
+    if (length > max_header || length > file.size() - sizeof length) {
+        fail(ErrorKind::format, path, ": the safetensors header should be ", length, " bytes long, but ",
+             length > max_header ? "at most 100000000 are accepted"
+                                 : "only " + std::to_string(file.size() - sizeof length) + " follow");
+    }
+    return length;
+}
+
+/// Parses the header's JSON. Unlike a plain parse it refuses a name given twice: which of the two would be the weight?
+inline Json parse_tensor_header(std::string_view text, const std::filesystem::path& path) {
+    check_json_depth(text, path);
+    std::set<std::string> names;
+    Json header;
+    try {
+        header = Json::parse(text, [&](int depth, Json::parse_event_t event, Json& parsed) {
+            if (event == Json::parse_event_t::key && depth == 1 && !names.insert(parsed.get<std::string>()).second) {
+                fail(ErrorKind::format, path, ": tensor \"", parsed.get<std::string>(), "\" is given twice");
+            }
+            return true;
+        });
+    } catch (const Json::exception& e) {
+        fail(ErrorKind::format, path, ": safetensors header: ", e.what());
+    }
+    if (!header.is_object()) {
+        fail(ErrorKind::format, path, ": the safetensors header should be a JSON object, given ", header.type_name());
+    }
+    return header;
+}
+
+/// An array of non-negative integers below 2^62. Errors: format.
+inline std::vector<std::uint64_t> get_sizes(const Json& entry, const char* key, const std::string& name,
+                                            const std::filesystem::path& path) {
+    const Json* value = entry.is_object() ? find(entry, key) : nullptr;
+    const bool valid = value && value->is_array() && std::all_of(value->begin(), value->end(), [](const Json& item) {
+                           return item.is_number_unsigned() && item.get<std::uint64_t>() < (std::uint64_t{1} << 62);
+                       });
+    if (!valid) fail(ErrorKind::format, path, ": tensor \"", name, "\": \"", key, "\" should be a list of sizes");
+    return value->get<std::vector<std::uint64_t>>();
+}
+
+/// Number of elements of `shape`, or an error where it does not fit.
+inline std::uint64_t checked_product(const std::vector<std::uint64_t>& shape, const std::string& name,
+                                     const std::filesystem::path& path) {
+    constexpr std::uint64_t limit = std::uint64_t{1} << 59;  // times 8 bytes still fits
+    std::uint64_t product = 1;
+    for (const std::uint64_t extent : shape) {
+        if (extent != 0 && product > limit / extent) {
+            fail(ErrorKind::format, path, ": tensor \"", name, "\": its shape has more elements than any file holds");
+        }
+        product *= extent;
+    }
+    return product;
+}
+
+}  // namespace detail
+
+/// Reads the header of a safetensors file and returns its tensors, sorted by name, without touching their data.
+///
+/// Everything is checked first: the header's length, each tensor's type, shape and byte range, that ranges neither
+/// overlap nor leave holes, and that they fill the file. `map` false copies the file instead of mapping it. Errors:
+/// file, format.
+inline std::vector<TensorView> read_safetensors(const std::filesystem::path& path, bool map = true) {
+    using detail::fail;
+    const auto file = std::make_shared<const MappedFile>(path, map);
+    const std::uint64_t header_bytes = detail::header_length(*file, path);
+    const std::string_view text(reinterpret_cast<const char*>(file->data()) + 8, header_bytes);
+    const detail::Json header = detail::parse_tensor_header(text, path);
+    const std::byte* const data = file->data() + 8 + header_bytes;
+    const std::uint64_t data_bytes = file->size() - 8 - header_bytes;
+
+    std::vector<TensorView> tensors;
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
+    for (const auto& [name, entry] : header.items()) {
+        if (name == "__metadata__") continue;
+        const auto dtype_name = entry.is_object() ? detail::get_string(entry, "dtype", path) : std::nullopt;
+        if (!dtype_name) fail(ErrorKind::format, path, ": tensor \"", name, "\" has no \"dtype\"");
+        const auto shape = detail::get_sizes(entry, "shape", name, path);
+        const auto range = detail::get_sizes(entry, "data_offsets", name, path);
+        if (range.size() != 2 || range[0] > range[1] || range[1] > data_bytes) {
+            fail(ErrorKind::format, path, ": tensor \"", name,
+                 "\": \"data_offsets\" should be two ascending offsets up to ", data_bytes, ", given ",
+                 entry["data_offsets"].dump());
+        }
+        const std::uint64_t elements = detail::checked_product(shape, name, path);
+
+        TensorView tensor;
+        tensor.name = name;
+        tensor.dtype_name = *dtype_name;
+        for (const auto& info : detail::dtypes) {
+            if (*dtype_name != info.name) continue;
+            tensor.dtype = info.dtype;
+            if (elements * info.bytes != range[1] - range[0]) {
+                fail(ErrorKind::format, path, ": tensor \"", name, "\" of type ", *dtype_name, " and ", elements,
+                     " elements needs ", elements * info.bytes, " bytes, given ", range[1] - range[0]);
+            }
+        }
+        for (const std::uint64_t extent : shape) tensor.shape.push_back(static_cast<Index>(extent));
+        tensor.data = data + range[0];
+        tensor.bytes = static_cast<std::size_t>(range[1] - range[0]);
+        tensor.file = file;
+        tensor.path = path;
+        tensors.push_back(std::move(tensor));
+        ranges.emplace_back(range[0], range[1]);
+    }
+
+    std::sort(ranges.begin(), ranges.end());
+    std::uint64_t end = 0;
+    for (const auto& range : ranges) {
+        if (range.first != end) {
+            fail(ErrorKind::format, path, ": tensors ", range.first < end ? "overlap" : "leave a hole",
+                 " at data offset ", std::min(range.first, end));
+        }
+        end = range.second;
+    }
+    if (end != data_bytes) {
+        fail(ErrorKind::format, path, ": tensors should fill ", data_bytes, " bytes of data, given ", end);
+    }
+    return tensors;
+}
+
+/// All tensors of a model folder: `model.safetensors`, or the shards that `model.safetensors.index.json` names.
+class Checkpoint {
+public:
+    /// Opens the weights of `folder`. Errors: file (none there), format, unsupported (only another format is there).
+    explicit Checkpoint(const std::filesystem::path& folder, bool map = true) : folder_(folder) {
+        const auto single = folder / "model.safetensors";
+        const auto index = folder / "model.safetensors.index.json";
+        if (detail::is_there(single)) {
+            add(read_safetensors(single, map));
+        } else if (detail::is_there(index)) {
+            add_shards(index, map);
+        } else {
+            for (const char* other :
+                 {"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack"}) {
+                if (detail::is_there(folder / other)) {
+                    detail::fail(ErrorKind::unsupported, folder, " holds its weights as ", other,
+                                 " only: save the model as safetensors (save_pretrained does so)");
+                }
+            }
+            detail::fail(ErrorKind::file, "cannot find ", single);
+        }
+    }
+
+    /// The tensor of that name, or null.
+    const TensorView* find(const std::string& name) const {
+        const auto it = tensors_.find(name);
+        return it == tensors_.end() ? nullptr : &it->second;
+    }
+
+    const std::map<std::string, TensorView>& tensors() const noexcept { return tensors_; }
+    const std::filesystem::path& folder() const noexcept { return folder_; }
+
+private:
+    void add(std::vector<TensorView> tensors) {
+        for (auto& tensor : tensors) {
+            const auto [it, added] = tensors_.try_emplace(tensor.name, tensor);
+            if (!added) {
+                detail::fail(ErrorKind::format, "tensor \"", tensor.name, "\" is both in ", it->second.path, " and in ",
+                             tensor.path);
+            }
+        }
+    }
+
+    void add_shards(const std::filesystem::path& index, bool map) {
+        const detail::Json json = detail::read_json_object(index);
+        const detail::Json* const weight_map = detail::find(json, "weight_map");
+        if (!weight_map || !weight_map->is_object()) {
+            detail::fail(ErrorKind::format, index, ": \"weight_map\" should map tensor names to files");
+        }
+        std::set<std::string> shards;
+        for (const auto& [name, shard] : weight_map->items()) {
+            if (!shard.is_string()) detail::wrong_type(index, name.c_str(), "a file name", shard);
+            shards.insert(shard.get<std::string>());
+        }
+        for (const auto& shard : shards) add(read_safetensors(detail::inside_folder(folder_, shard, index), map));
+        for (const auto& [name, shard] : weight_map->items()) {
+            const TensorView* const tensor = find(name);
+            if (!tensor || tensor->path.filename() != std::filesystem::path(shard.get<std::string>()).filename()) {
+                detail::fail(ErrorKind::format, index, ": tensor \"", name, "\" should be in ",
+                             shard.get<std::string>(), ", which does not hold it");
+            }
+        }
+    }
+
+    std::filesystem::path folder_;
+    std::map<std::string, TensorView> tensors_;
+};
+
+BERT_NAMESPACE_END

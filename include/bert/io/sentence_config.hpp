@@ -1,0 +1,242 @@
+// The files sentence-transformers adds to a model folder (modules.json, pooling, dense, prompts, limits) as a plain
+// struct. Depends on core, io/json and io/paths. Semantics follow sentence-transformers 6.
+#pragma once
+
+#include <bert/core/activation.hpp>
+#include <bert/core/matrix.hpp>
+#include <bert/error.hpp>
+#include <bert/io/json.hpp>
+#include <bert/io/paths.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+BERT_NAMESPACE_BEGIN
+
+/// How the hidden states of a text's tokens become one vector.
+enum class PoolingMode {
+    cls,            ///< the first token's
+    max,            ///< largest value per dimension
+    mean,           ///< average
+    mean_sqrt_len,  ///< sum divided by the square root of the number of tokens
+    weighted_mean,  ///< average with weights 1, 2, 3, ...: later tokens count more
+    last_token,     ///< the last token's
+};
+
+/// How embeddings are compared; larger means more alike.
+enum class Similarity { cosine, dot, euclidean, manhattan };
+
+/// A Dense module: a linear layer over pooled embeddings. Its weights are `folder`/model.safetensors.
+struct DenseConfig {
+    std::filesystem::path folder;
+    Index in_features = 0;
+    Index out_features = 0;
+    bool bias = true;
+    Activation activation = Activation::tanh;
+};
+
+/// A Normalize module: embeddings scaled to unit length.
+struct NormalizeConfig {};
+
+/// What a folder says about making sentence embeddings. A plain transformers folder gives the defaults, as in
+/// sentence-transformers: mean pooling, no normalisation.
+struct SentenceConfig {
+    std::filesystem::path transformer_folder;             ///< where config.json, weights and tokenizer are
+    std::optional<std::size_t> max_seq_length;            ///< of sentence_bert_config.json, in tokens
+    bool do_lower_case = false;                           ///< of sentence_bert_config.json
+    std::vector<PoolingMode> pooling{PoolingMode::mean};  ///< several are concatenated
+    std::optional<Index> pooling_dimension;               ///< hidden size the pooling was made for
+    bool include_prompt = true;                           ///< whether the prompt's tokens take part in pooling
+    std::vector<std::variant<DenseConfig, NormalizeConfig>> modules;  ///< applied in order after pooling
+    std::map<std::string, std::string> prompts;                       ///< text put before each text, by name
+    std::optional<std::string> default_prompt_name;
+    Similarity similarity = Similarity::cosine;
+};
+
+namespace detail {
+
+struct PoolingName {
+    PoolingMode mode;
+    std::string_view name;   // value of "pooling_mode"
+    const char* legacy_key;  // boolean key of older folders
+};
+
+// In the order in which several modes are concatenated.
+inline constexpr PoolingName pooling_names[] = {
+    {PoolingMode::cls, "cls", "pooling_mode_cls_token"},
+    {PoolingMode::max, "max", "pooling_mode_max_tokens"},
+    {PoolingMode::mean, "mean", "pooling_mode_mean_tokens"},
+    {PoolingMode::mean_sqrt_len, "mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens"},
+    {PoolingMode::weighted_mean, "weightedmean", "pooling_mode_weightedmean_tokens"},
+    {PoolingMode::last_token, "lasttoken", "pooling_mode_lasttoken"},
+};
+
+inline PoolingMode pooling_mode(const std::string& name, const std::filesystem::path& path) {
+    for (const auto& known : pooling_names) {
+        if (known.name == name) return known.mode;
+    }
+    fail(ErrorKind::unsupported, path, ": unknown \"pooling_mode\" \"", name, "\"");
+}
+
+inline void read_pooling(const std::filesystem::path& folder, SentenceConfig& config) {
+    const auto path = folder / "config.json";
+    const Json json = read_json_object(path);
+    config.pooling.clear();
+    if (const Json* const modes = find(json, "pooling_mode")) {
+        const Json list = modes->is_array() ? *modes : Json::array({*modes});
+        for (const auto& mode : list) {
+            if (!mode.is_string()) wrong_type(path, "pooling_mode", "the name of a mode or a list of names", mode);
+            config.pooling.push_back(pooling_mode(mode.get<std::string>(), path));
+        }
+    } else {
+        for (const auto& known : pooling_names) {
+            if (get_bool(json, known.legacy_key, path).value_or(false)) config.pooling.push_back(known.mode);
+        }
+    }
+    if (config.pooling.empty()) config.pooling.push_back(PoolingMode::mean);
+    config.include_prompt = get_bool(json, "include_prompt", path).value_or(true);
+    for (const char* key : {"embedding_dimension", "word_embedding_dimension"}) {
+        if (const auto size = get_integer(json, key, path, 1, 1 << 28)) {
+            config.pooling_dimension = static_cast<Index>(*size);
+        }
+    }
+}
+
+/// The activation a Dense module names by its PyTorch class, e.g. "torch.nn.modules.activation.Tanh".
+inline Activation dense_activation(const std::string& class_name, const std::filesystem::path& path) {
+    constexpr std::pair<std::string_view, Activation> names[] = {
+        {"Tanh", Activation::tanh},          {"Identity", Activation::identity},    {"ReLU", Activation::relu},
+        {"GELU", Activation::gelu},          {"Sigmoid", Activation::sigmoid},      {"SiLU", Activation::silu},
+        {"ReLU6", Activation::relu6},        {"LeakyReLU", Activation::leaky_relu}, {"Mish", Activation::mish},
+        {"Hardswish", Activation::hardswish}};
+    const std::string_view last = std::string_view(class_name).substr(class_name.rfind('.') + 1);
+    for (const auto& [name, activation] : names) {
+        if (name == last) return activation;
+    }
+    fail(ErrorKind::unsupported, path, ": \"activation_function\" \"", class_name, "\" is not a known activation");
+}
+
+inline DenseConfig read_dense(const std::filesystem::path& folder) {
+    const auto path = folder / "config.json";
+    const Json json = read_json_object(path);
+    DenseConfig dense;
+    dense.folder = folder;
+    const auto size = [&](const char* key) {
+        const auto value = get_integer(json, key, path, 1, 1 << 28);
+        if (!value) fail(ErrorKind::format, path, ": \"", key, "\" is missing");
+        return static_cast<Index>(*value);
+    };
+    dense.in_features = size("in_features");
+    dense.out_features = size("out_features");
+    dense.bias = get_bool(json, "bias", path).value_or(true);
+    if (const auto name = get_string(json, "activation_function", path))
+        dense.activation = dense_activation(*name, path);
+    if (get_bool(json, "use_residual", path).value_or(false)) {
+        fail(ErrorKind::unsupported, path, ": \"use_residual\" is not supported");
+    }
+    for (const char* key : {"module_input_name", "module_output_name"}) {
+        if (const auto name = get_string(json, key, path); name && *name != "sentence_embedding") {
+            fail(ErrorKind::unsupported, path, ": \"", key, "\" should be \"sentence_embedding\", given \"", *name,
+                 "\"");
+        }
+    }
+    return dense;
+}
+
+inline void read_modules(const std::filesystem::path& folder, SentenceConfig& config) {
+    const auto path = folder / "modules.json";
+    const Json list = parse_json(read_file(path, 1 << 20), path);
+    if (!list.is_array() || list.empty()) fail(ErrorKind::format, path, ": expected a list of modules");
+    bool pooled = false;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        const Json& module = list[i];
+        const auto type = module.is_object() ? get_string(module, "type", path) : std::nullopt;
+        if (!type) fail(ErrorKind::format, path, ": module ", i, " has no \"type\"");
+        const auto module_folder = inside_folder(folder, get_string(module, "path", path).value_or(""), path);
+        const std::string name = type->substr(type->rfind('.') + 1);
+        const bool ours = type->rfind("sentence_transformers.", 0) == 0;
+        if (!ours || (name != "Transformer" && name != "Pooling" && name != "Dense" && name != "Normalize")) {
+            fail(ErrorKind::unsupported, path, ": module type \"", *type, "\" is not supported");
+        }
+        if ((name == "Transformer") != (i == 0) || (name == "Pooling") != (i == 1)) {
+            fail(ErrorKind::unsupported, path,
+                 ": modules should be one Transformer, one Pooling, then Dense or Normalize; module ", i, " is ", name);
+        }
+        if (name == "Transformer") {
+            config.transformer_folder = module_folder;
+        } else if (name == "Pooling") {
+            read_pooling(module_folder, config);
+            pooled = true;
+        } else if (name == "Dense") {
+            config.modules.emplace_back(read_dense(module_folder));
+        } else {
+            config.modules.emplace_back(NormalizeConfig{});
+        }
+    }
+    if (!pooled) fail(ErrorKind::unsupported, path, ": a model without a Pooling module gives no sentence embeddings");
+}
+
+inline void read_prompts(const std::filesystem::path& folder, SentenceConfig& config) {
+    const auto path = folder / "config_sentence_transformers.json";
+    if (!is_there(path)) return;
+    const Json json = read_json_object(path);
+    if (const Json* const prompts = find(json, "prompts")) {
+        if (!prompts->is_object()) wrong_type(path, "prompts", "an object of texts by name", *prompts);
+        for (const auto& [name, text] : prompts->items()) {
+            if (text.is_null()) continue;
+            if (!text.is_string()) wrong_type(path, "prompts", "an object of texts by name", text);
+            config.prompts[name] = text.get<std::string>();
+        }
+    }
+    config.default_prompt_name = get_string(json, "default_prompt_name", path);
+    if (config.default_prompt_name && config.prompts.count(*config.default_prompt_name) == 0) {
+        fail(ErrorKind::format, path, ": \"default_prompt_name\" \"", *config.default_prompt_name,
+             "\" is not one of \"prompts\"");
+    }
+    if (const auto name = get_string(json, "similarity_fn_name", path)) {
+        if (*name == "cosine") config.similarity = Similarity::cosine;
+        else if (*name == "dot") config.similarity = Similarity::dot;
+        else if (*name == "euclidean") config.similarity = Similarity::euclidean;
+        else if (*name == "manhattan") config.similarity = Similarity::manhattan;
+        else fail(ErrorKind::unsupported, path, ": unknown \"similarity_fn_name\" \"", *name, "\"");
+    }
+}
+
+inline void read_limits(SentenceConfig& config) {
+    // Older folders name the file after the architecture; the first that exists counts.
+    for (const char* name :
+         {"sentence_bert_config.json", "sentence_roberta_config.json", "sentence_distilbert_config.json",
+          "sentence_camembert_config.json", "sentence_albert_config.json", "sentence_xlm-roberta_config.json",
+          "sentence_xlnet_config.json"}) {
+        const auto path = config.transformer_folder / name;
+        if (!is_there(path)) continue;
+        const Json json = read_json_object(path);
+        if (const auto length = get_integer(json, "max_seq_length", path, 1, std::int64_t{1} << 40)) {
+            config.max_seq_length = static_cast<std::size_t>(*length);
+        }
+        config.do_lower_case = get_bool(json, "do_lower_case", path).value_or(false);
+        return;
+    }
+}
+
+}  // namespace detail
+
+/// Reads what `folder` says about sentence embeddings. Errors: file, format, unsupported (other modules).
+inline SentenceConfig load_sentence_config(const std::filesystem::path& folder) {
+    detail::check_folder(folder);
+    SentenceConfig config;
+    config.transformer_folder = folder;
+    if (detail::is_there(folder / "modules.json")) detail::read_modules(folder, config);
+    detail::read_prompts(folder, config);
+    detail::read_limits(config);
+    return config;
+}
+
+BERT_NAMESPACE_END
