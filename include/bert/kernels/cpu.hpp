@@ -1,0 +1,85 @@
+// What the processor and the operating system let this process use. Depends on kernels/target.
+#pragma once
+
+#include <bert/kernels/target.hpp>
+
+#include <cstdint>
+
+#if defined(BERT_X86)
+#if defined(_MSC_VER)
+#include <intrin.h>
+#else
+#include <cpuid.h>
+#endif
+#endif
+
+BERT_NAMESPACE_BEGIN
+
+/// Instruction sets that change what is computed with. Each is true only where the processor has it and the operating
+/// system saves its registers.
+struct CpuFeatures {
+    bool avx2_fma = false;
+    bool avx512 = false;  ///< F, BW, DQ and VL
+};
+
+#if defined(BERT_X86)
+
+namespace detail {
+
+struct CpuidResult {
+    std::uint32_t eax, ebx, ecx, edx;
+};
+
+inline CpuidResult cpuid(std::uint32_t leaf, std::uint32_t subleaf) noexcept {
+    CpuidResult r{};
+#if defined(_MSC_VER)
+    int words[4];
+    __cpuidex(words, static_cast<int>(leaf), static_cast<int>(subleaf));
+    r = {static_cast<std::uint32_t>(words[0]), static_cast<std::uint32_t>(words[1]),
+         static_cast<std::uint32_t>(words[2]), static_cast<std::uint32_t>(words[3])};
+#else
+    __cpuid_count(leaf, subleaf, r.eax, r.ebx, r.ecx, r.edx);
+#endif
+    return r;
+}
+
+/// XCR0: which register states the operating system saves. Only after CPUID has shown OSXSAVE.
+inline std::uint64_t saved_states() noexcept {
+#if defined(_MSC_VER)
+    return _xgetbv(0);
+#else
+    std::uint32_t low = 0;
+    std::uint32_t high = 0;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (static_cast<std::uint64_t>(high) << 32) | low;
+#endif
+}
+
+}  // namespace detail
+
+/// Asks the processor.
+inline CpuFeatures detect_cpu() noexcept {
+    CpuFeatures features;
+    if (detail::cpuid(0, 0).eax < 7) return features;
+    const auto one = detail::cpuid(1, 0);
+    const auto seven = detail::cpuid(7, 0);
+    const auto bit = [](std::uint32_t word, int index) { return ((word >> index) & 1u) != 0; };
+    if (!bit(one.ecx, 27)) return features;  // OSXSAVE
+    const std::uint64_t states = detail::saved_states();
+    const bool saves_ymm = (states & 0x6) == 0x6;
+    const bool saves_zmm = (states & 0xE6) == 0xE6;
+    features.avx2_fma = saves_ymm && bit(one.ecx, 28) && bit(one.ecx, 12) && bit(seven.ebx, 5);
+    features.avx512 = features.avx2_fma && saves_zmm && bit(seven.ebx, 16) && bit(seven.ebx, 17) &&
+                      bit(seven.ebx, 30) && bit(seven.ebx, 31);
+    return features;
+}
+
+#else
+
+inline CpuFeatures detect_cpu() noexcept {
+    return {};
+}
+
+#endif
+
+BERT_NAMESPACE_END

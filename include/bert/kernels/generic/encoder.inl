@@ -1,0 +1,307 @@
+// The float kernels, written once over `vec` and read again for every instruction set, inside its namespace and target
+// region. The includer defines: `vec` (see kernels/avx2.hpp for its operations), `row_tile` and `panel_vecs` (the
+// register tile of products: rows x vectors), and includes kernels/table.hpp, <cstddef>, <cstdint>, <cstring> and
+// <limits> before.
+
+inline constexpr std::ptrdiff_t panel_width = panel_vecs * vec::size;
+inline constexpr float infinity = std::numeric_limits<float>::infinity();
+
+BERT_ALWAYS_INLINE std::ptrdiff_t smaller(std::ptrdiff_t a, std::ptrdiff_t b) {
+    return a < b ? a : b;
+}
+
+BERT_ALWAYS_INLINE std::ptrdiff_t round_up(std::ptrdiff_t n, std::ptrdiff_t unit) {
+    return (n + unit - 1) / unit * unit;
+}
+
+BERT_ALWAYS_INLINE vec load_first(const float* p, std::ptrdiff_t n) {
+    return n >= vec::size ? vec::load(p) : vec::load_partial(p, n);
+}
+
+BERT_ALWAYS_INLINE void store_first(float* p, std::ptrdiff_t n, vec v) {
+    if (n >= vec::size) {
+        vec::store(p, v);
+    } else {
+        vec::store_partial(p, n, v);
+    }
+}
+
+/// e^x for x <= 88 within 1.5 ulp (3 without fused multiply-add); 0 below -87.3, where floats become denormal.
+BERT_ALWAYS_INLINE vec exp(vec x) {
+    const vec lowest = vec::set(-87.33654f);
+    const vec clamped = vec::max(x, lowest);
+    // x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 in two parts, so that the product is exact.
+    // Adding 1.5 2^23 rounds to a whole number, which then stands in the lowest bits.
+    const vec magic = vec::set(12582912.0f);
+    const vec shifted = vec::fma(clamped, vec::set(1.44269504f), magic);
+    const vec n = vec::sub(shifted, magic);
+    vec r = vec::fnma(n, vec::set(0.693359375f), clamped);
+    r = vec::fnma(n, vec::set(-2.12194440e-4f), r);
+    // e^r = 1 + r + r^2 p(r), p fitted to least relative error on that interval.
+    vec p = vec::set(1.38145988e-3f);
+    p = vec::fma(p, r, vec::set(8.36871658e-3f));
+    p = vec::fma(p, r, vec::set(4.1668389e-2f));
+    p = vec::fma(p, r, vec::set(1.66665211e-1f));
+    p = vec::fma(p, r, vec::set(4.9999994e-1f));
+    p = vec::fma(vec::mul(r, r), p, vec::add(r, vec::set(1.0f)));
+    return vec::zero_where_less(x, lowest, vec::mul(p, vec::power_of_two(shifted)));
+}
+
+/// x/2 (1 + erf(x/sqrt 2)) within 2.5e-7 absolute and 1e-4 relative.
+///
+/// With a = |x|, erfc(a/sqrt 2) = e^(-a h(a)), h being a polynomial fitted on [0, 10] to least error in GELU. Both
+/// signs take it without cancellation: x - x/2 erfc for x >= 0, x/2 erfc below.
+BERT_ALWAYS_INLINE vec gelu(vec x) {
+    const vec a = vec::min(vec::abs(x), vec::set(14.0f));  // beyond, erfc is 0 in floats
+    vec h = vec::set(1.588915888e-9f);
+    h = vec::fma(h, a, vec::set(-7.241186495e-8f));
+    h = vec::fma(h, a, vec::set(1.333295018e-6f));
+    h = vec::fma(h, a, vec::set(-1.189575414e-5f));
+    h = vec::fma(h, a, vec::set(3.390300844e-5f));
+    h = vec::fma(h, a, vec::set(3.764210269e-4f));
+    h = vec::fma(h, a, vec::set(-5.34121925e-3f));
+    h = vec::fma(h, a, vec::set(3.676232323e-2f));
+    h = vec::fma(h, a, vec::set(3.181462288e-1f));
+    h = vec::fma(h, a, vec::set(7.979078293e-1f));
+    const vec part = vec::mul(vec::mul(vec::set(0.5f), vec::abs(x)), exp(vec::mul(h, vec::sub(vec::zero(), a))));
+    return vec::sub(vec::max(x, vec::zero()), part);
+}
+
+/// sums[r][v] = row r of x times panel columns of vector v: `Rows` x `Vecs` sums held in registers.
+template <int Rows, int Vecs>
+BERT_ALWAYS_INLINE void multiply(const float* x, std::ptrdiff_t x_stride, std::ptrdiff_t depth, const float* panel,
+                                 vec (&sums)[Rows][Vecs]) {
+    for (int r = 0; r < Rows; ++r) {
+        for (int v = 0; v < Vecs; ++v) sums[r][v] = vec::zero();
+    }
+    for (std::ptrdiff_t k = 0; k < depth; ++k) {
+        vec weights[Vecs];
+        for (int v = 0; v < Vecs; ++v) weights[v] = vec::load(panel + v * vec::size);
+        for (int r = 0; r < Rows; ++r) {
+            const vec value = vec::set(x[r * x_stride + k]);
+            for (int v = 0; v < Vecs; ++v) sums[r][v] = vec::fma(value, weights[v], sums[r][v]);
+        }
+        panel += Vecs * vec::size;
+    }
+}
+
+inline void pack(const float* weights, std::ptrdiff_t out_features, std::ptrdiff_t in_features, float* packed) {
+    for (std::ptrdiff_t first = 0; first < out_features; first += panel_width) {
+        const std::ptrdiff_t width = smaller(panel_width, out_features - first);
+        for (std::ptrdiff_t k = 0; k < in_features; ++k) {
+            for (std::ptrdiff_t j = 0; j < width; ++j) packed[j] = weights[(first + j) * in_features + k];
+            for (std::ptrdiff_t j = width; j < panel_width; ++j) packed[j] = 0.0f;
+            packed += panel_width;
+        }
+    }
+}
+
+/// What one register tile of linear() reads and writes.
+struct LinearTile {
+    const float* x;
+    std::ptrdiff_t x_stride;
+    std::ptrdiff_t depth;
+    const float* panel;
+    const float* bias;
+    Activation activation;
+    const float* residual;
+    std::ptrdiff_t residual_stride;
+    std::ptrdiff_t width;  // outputs of the panel that exist
+    float* y;
+    std::ptrdiff_t y_stride;
+};
+
+/// Row `row` of a tile from its sums to the output: bias, activation, residual.
+inline void finish(const float* sums, const LinearTile& t, std::ptrdiff_t row) {
+    for (std::ptrdiff_t column = 0; column < t.width; column += vec::size) {
+        vec value = vec::add(vec::load(sums + column), vec::load(t.bias + column));
+        if (t.activation == Activation::gelu) {
+            value = gelu(value);
+        } else if (t.activation != Activation::identity) {
+            float values[vec::size];
+            vec::store(values, value);
+            for (int i = 0; i < vec::size; ++i) values[i] = activate(t.activation, values[i]);
+            value = vec::load(values);
+        }
+        const std::ptrdiff_t left = t.width - column;
+        if (t.residual) value = vec::add(value, load_first(t.residual + row * t.residual_stride + column, left));
+        store_first(t.y + row * t.y_stride + column, left, value);
+    }
+}
+
+/// A tile of `Rows` rows. The sums pass through memory, so that what follows is compiled once and not for every height.
+template <int Rows>
+void compute(const LinearTile& t) {
+    vec sums[Rows][panel_vecs];
+    multiply<Rows, panel_vecs>(t.x, t.x_stride, t.depth, t.panel, sums);
+    float values[Rows * panel_width];
+    for (int r = 0; r < Rows; ++r) {
+        for (int v = 0; v < panel_vecs; ++v) vec::store(values + r * panel_width + v * vec::size, sums[r][v]);
+    }
+    for (int r = 0; r < Rows; ++r) finish(values + r * panel_width, t, r);
+}
+
+template <int Rows>
+BERT_ALWAYS_INLINE void compute_rows(std::ptrdiff_t rows, const LinearTile& tile) {
+    if (rows == Rows) {
+        compute<Rows>(tile);
+    } else if constexpr (Rows > 1) {
+        compute_rows<Rows - 1>(rows, tile);
+    }
+}
+
+/// The height of the next tile where `left` rows remain. The last two tiles share what is left evenly: a tile of one or
+/// two rows has too few sums to keep the multipliers busy.
+BERT_ALWAYS_INLINE std::ptrdiff_t next_height(std::ptrdiff_t left, std::ptrdiff_t tile) {
+    if (left <= tile) return left;
+    return left >= 2 * tile ? tile : (left + 1) / 2;
+}
+
+inline void linear(const float* x, std::ptrdiff_t x_stride, std::ptrdiff_t rows, std::ptrdiff_t in_features,
+                   const float* packed, const float* bias, Activation activation, const float* residual,
+                   std::ptrdiff_t residual_stride, std::ptrdiff_t first, std::ptrdiff_t last, float* y,
+                   std::ptrdiff_t y_stride) {
+    for (std::ptrdiff_t column = first; column < last; column += panel_width) {
+        for (std::ptrdiff_t row = 0; row < rows;) {
+            const std::ptrdiff_t height = next_height(rows - row, row_tile);
+            compute_rows<row_tile>(
+                height, {x + row * x_stride, x_stride, in_features, packed + column * in_features, bias + column,
+                         activation, residual ? residual + row * residual_stride + column : nullptr, residual_stride,
+                         smaller(panel_width, last - column), y + row * y_stride + column, y_stride});
+            row += height;
+        }
+    }
+}
+
+// Attention works on panels of two vectors, whatever linear() does: a head is 32 or 64 wide.
+inline constexpr int head_vecs = 2;
+inline constexpr std::ptrdiff_t head_panel = head_vecs * vec::size;
+inline constexpr int query_tile = 6;
+
+inline std::size_t attention_scratch(std::ptrdiff_t tokens, std::ptrdiff_t head_dim) {
+    const std::ptrdiff_t keys = round_up(tokens, head_panel);
+    return static_cast<std::size_t>(keys * head_dim + tokens * round_up(head_dim, head_panel) + query_tile * keys);
+}
+
+/// Softmax without its division: replaces the `keys` scores (the last ones -infinity up to whole vectors) by
+/// e^(score - largest) and returns 1/sum.
+BERT_ALWAYS_INLINE float exponentials(float* scores, std::ptrdiff_t keys) {
+    vec largest = vec::load(scores);
+    for (std::ptrdiff_t i = vec::size; i < keys; i += vec::size) largest = vec::max(largest, vec::load(scores + i));
+    const vec shift = vec::set(vec::largest(largest));
+    vec sum = vec::zero();
+    for (std::ptrdiff_t i = 0; i < keys; i += vec::size) {
+        const vec value = exp(vec::sub(vec::load(scores + i), shift));
+        vec::store(scores + i, value);
+        sum = vec::add(sum, value);
+    }
+    return 1.0f / vec::sum(sum);
+}
+
+/// Attention of `Rows` queries.
+template <int Rows>
+void attend(const float* q, std::ptrdiff_t stride, const float* key_panels, const float* value_panels,
+            std::ptrdiff_t tokens, std::ptrdiff_t head_dim, const std::uint8_t* mask, float* scores,
+            float* probabilities, float* out, std::ptrdiff_t out_stride) {
+    const std::ptrdiff_t keys = round_up(tokens, head_panel);
+    for (std::ptrdiff_t key = 0; key < keys; key += head_panel) {
+        vec sums[Rows][head_vecs];
+        multiply<Rows, head_vecs>(q, stride, head_dim, key_panels + key * head_dim, sums);
+        for (int r = 0; r < Rows; ++r) {
+            for (int v = 0; v < head_vecs; ++v) vec::store(scores + r * keys + key + v * vec::size, sums[r][v]);
+        }
+    }
+    float scales[Rows];
+    for (int r = 0; r < Rows; ++r) {
+        float* const row = scores + r * keys;
+        for (std::ptrdiff_t key = tokens; key < keys; ++key) row[key] = -infinity;
+        if (mask) {
+            for (std::ptrdiff_t key = 0; key < tokens; ++key) row[key] = mask[key] ? row[key] : -infinity;
+        }
+        scales[r] = exponentials(row, keys);
+        if (probabilities) {
+            for (std::ptrdiff_t key = 0; key < tokens; ++key) probabilities[r * tokens + key] = row[key] * scales[r];
+        }
+    }
+    for (std::ptrdiff_t column = 0; column < head_dim; column += head_panel) {
+        vec sums[Rows][head_vecs];
+        multiply<Rows, head_vecs>(scores, keys, tokens, value_panels + column * tokens, sums);
+        for (int r = 0; r < Rows; ++r) {
+            for (int v = 0; v < head_vecs; ++v) {
+                const std::ptrdiff_t d = column + v * vec::size;
+                if (d >= head_dim) break;
+                store_first(out + r * out_stride + d, head_dim - d, vec::mul(sums[r][v], vec::set(scales[r])));
+            }
+        }
+    }
+}
+
+inline void attention(const float* q, const float* k, const float* v, std::ptrdiff_t stride, std::ptrdiff_t tokens,
+                      std::ptrdiff_t head_dim, float scale, const std::uint8_t* mask, float* scratch,
+                      float* probabilities, float* out, std::ptrdiff_t out_stride) {
+    const std::ptrdiff_t keys = round_up(tokens, head_panel);
+    float* const key_panels = scratch;  // the scaled keys, transposed: for each dimension, head_panel keys in a row
+    for (std::ptrdiff_t first = 0; first < keys; first += head_panel) {
+        float* const panel = key_panels + first * head_dim;
+        for (std::ptrdiff_t j = 0; j < head_panel; ++j) {
+            const float* const key = k + (first + j) * stride;
+            const bool exists = first + j < tokens;
+            for (std::ptrdiff_t d = 0; d < head_dim; ++d) panel[d * head_panel + j] = exists ? key[d] * scale : 0.0f;
+        }
+    }
+    float* const value_panels = key_panels + keys * head_dim;  // for each token, head_panel dimensions in a row
+    for (std::ptrdiff_t column = 0; column < head_dim; column += head_panel) {
+        float* panel = value_panels + column * tokens;
+        for (std::ptrdiff_t token = 0; token < tokens; ++token, panel += head_panel) {
+            for (int part = 0; part < head_vecs; ++part) {
+                const std::ptrdiff_t d = column + part * vec::size;
+                vec::store(panel + part * vec::size,
+                           d < head_dim ? load_first(v + token * stride + d, head_dim - d) : vec::zero());
+            }
+        }
+    }
+    float* const scores = value_panels + tokens * round_up(head_dim, head_panel);
+
+    for (std::ptrdiff_t row = 0; row < tokens;) {
+        const std::ptrdiff_t left = tokens - row;
+        const float* const query = q + row * stride;
+        float* const map = probabilities ? probabilities + row * tokens : nullptr;
+        float* const to = out + row * out_stride;
+        if (left >= query_tile) {
+            attend<query_tile>(query, stride, key_panels, value_panels, tokens, head_dim, mask, scores, map, to,
+                               out_stride);
+            row += query_tile;
+        } else if (left >= 2) {
+            attend<2>(query, stride, key_panels, value_panels, tokens, head_dim, mask, scores, map, to, out_stride);
+            row += 2;
+        } else {
+            attend<1>(query, stride, key_panels, value_panels, tokens, head_dim, mask, scores, map, to, out_stride);
+            row += 1;
+        }
+    }
+}
+
+inline void layer_norm(float* x, std::ptrdiff_t stride, std::ptrdiff_t rows, std::ptrdiff_t n, const float* weight,
+                       const float* bias, float epsilon) {
+    const vec count = vec::set(static_cast<float>(n));
+    for (std::ptrdiff_t row = 0; row < rows; ++row, x += stride) {
+        vec sum = vec::zero();
+        for (std::ptrdiff_t i = 0; i < n; i += vec::size) sum = vec::add(sum, load_first(x + i, n - i));
+        const vec mean = vec::div(vec::set(vec::sum(sum)), count);
+        vec squares = vec::zero();
+        for (std::ptrdiff_t i = 0; i < n; i += vec::size) {
+            vec centred = vec::sub(load_first(x + i, n - i), mean);
+            if (n - i < vec::size) centred = vec::first(centred, n - i);
+            squares = vec::fma(centred, centred, squares);
+        }
+        const vec variance = vec::div(vec::set(vec::sum(squares)), count);
+        const vec scale = vec::div(vec::set(1.0f), vec::sqrt(vec::add(variance, vec::set(epsilon))));
+        for (std::ptrdiff_t i = 0; i < n; i += vec::size) {
+            const vec centred = vec::sub(load_first(x + i, n - i), mean);
+            store_first(x + i, n - i,
+                        vec::fma(vec::mul(centred, scale), load_first(weight + i, n - i), load_first(bias + i, n - i)));
+        }
+    }
+}
+
+inline constexpr KernelTable<float> table{name, panel_width, pack, linear, attention_scratch, attention, layer_norm};

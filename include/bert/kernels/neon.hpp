@@ -1,0 +1,74 @@
+// The float kernels for 64-bit ARM: 4 floats a vector, 32 registers. Depends on kernels.
+#pragma once
+
+#include <bert/kernels/table.hpp>
+#include <bert/kernels/target.hpp>
+
+#if defined(BERT_ARM64)
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+#include <arm_neon.h>
+
+BERT_NAMESPACE_BEGIN
+
+namespace neon {
+
+/// Four floats; see avx2::vec. NEON is part of every 64-bit ARM, so no target region is needed.
+struct vec {
+    static constexpr int size = 4;
+    float32x4_t v;
+
+    static BERT_ALWAYS_INLINE vec zero() { return {vdupq_n_f32(0.0f)}; }
+    static BERT_ALWAYS_INLINE vec set(float x) { return {vdupq_n_f32(x)}; }
+    static BERT_ALWAYS_INLINE vec load(const float* p) { return {vld1q_f32(p)}; }
+    static BERT_ALWAYS_INLINE void store(float* p, vec a) { vst1q_f32(p, a.v); }
+    static BERT_ALWAYS_INLINE vec load_partial(const float* p, std::ptrdiff_t n) {
+        float values[size] = {p[0], n > 1 ? p[1] : 0.0f, n > 2 ? p[2] : 0.0f, 0.0f};
+        return {vld1q_f32(values)};
+    }
+    static BERT_ALWAYS_INLINE void store_partial(float* p, std::ptrdiff_t n, vec a) {
+        float values[size];
+        vst1q_f32(values, a.v);
+        for (std::ptrdiff_t i = 0; i < n; ++i) p[i] = values[i];
+    }
+
+    static BERT_ALWAYS_INLINE vec add(vec a, vec b) { return {vaddq_f32(a.v, b.v)}; }
+    static BERT_ALWAYS_INLINE vec sub(vec a, vec b) { return {vsubq_f32(a.v, b.v)}; }
+    static BERT_ALWAYS_INLINE vec mul(vec a, vec b) { return {vmulq_f32(a.v, b.v)}; }
+    static BERT_ALWAYS_INLINE vec div(vec a, vec b) { return {vdivq_f32(a.v, b.v)}; }
+    static BERT_ALWAYS_INLINE vec fma(vec a, vec b, vec c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
+    static BERT_ALWAYS_INLINE vec fnma(vec a, vec b, vec c) { return {vfmsq_f32(c.v, a.v, b.v)}; }
+    static BERT_ALWAYS_INLINE vec max(vec a, vec b) { return {vmaxq_f32(a.v, b.v)}; }
+    static BERT_ALWAYS_INLINE vec min(vec a, vec b) { return {vminq_f32(a.v, b.v)}; }
+    static BERT_ALWAYS_INLINE vec sqrt(vec a) { return {vsqrtq_f32(a.v)}; }
+    static BERT_ALWAYS_INLINE vec abs(vec a) { return {vabsq_f32(a.v)}; }
+    static BERT_ALWAYS_INLINE vec power_of_two(vec shifted) {
+        return {vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vreinterpretq_s32_f32(shifted.v), vdupq_n_s32(127)), 23))};
+    }
+    static BERT_ALWAYS_INLINE vec zero_where_less(vec x, vec limit, vec value) {
+        return {vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(value.v), vcltq_f32(x.v, limit.v)))};
+    }
+    static BERT_ALWAYS_INLINE vec first(vec a, std::ptrdiff_t n) {
+        const std::int32_t order[size] = {0, 1, 2, 3};
+        const uint32x4_t lanes = vcltq_s32(vld1q_s32(order), vdupq_n_s32(static_cast<std::int32_t>(n)));
+        return {vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(a.v), lanes))};
+    }
+    static BERT_ALWAYS_INLINE float sum(vec a) { return vaddvq_f32(a.v); }
+    static BERT_ALWAYS_INLINE float largest(vec a) { return vmaxvq_f32(a.v); }
+};
+
+inline constexpr const char* name = "neon";
+inline constexpr int row_tile = 6;  // 24 sums and 4 weights of the 32 registers
+inline constexpr int panel_vecs = 4;
+
+#include <bert/kernels/generic/encoder.inl>
+
+}  // namespace neon
+
+BERT_NAMESPACE_END
+
+#endif

@@ -1,0 +1,37 @@
+// Compiling a stretch of a header for an instruction set that the user's flags may not name. Depends on config.hpp.
+//
+//     BERT_TARGET_BEGIN("avx2,fma")
+//     namespace avx2 { ... functions that use the intrinsics ... }
+//     BERT_TARGET_END
+//
+// Inside a region nothing may be included for the first time, for it would be compiled for the wrong machine, and
+// templates of the standard library may not be instantiated: their one copy in the program could be taken from here.
+#pragma once
+
+#include <bert/config.hpp>
+
+#if defined(__x86_64__) || defined(_M_X64)
+#define BERT_X86 1
+#elif defined(__aarch64__) || defined(_M_ARM64)
+#define BERT_ARM64 1
+#endif
+
+#define BERT_DETAIL_PRAGMA(text) _Pragma(#text)
+
+#if defined(__clang__)
+#define BERT_TARGET_BEGIN(isa) \
+    BERT_DETAIL_PRAGMA(clang attribute push(__attribute__((target(isa))), apply_to = function))
+#define BERT_TARGET_END BERT_DETAIL_PRAGMA(clang attribute pop)
+#define BERT_ALWAYS_INLINE __attribute__((always_inline)) inline
+#elif defined(__GNUC__)
+// A user who forgets -O3 gets full speed all the same: the region carries its own optimisation level.
+#define BERT_TARGET_BEGIN(isa)           \
+    BERT_DETAIL_PRAGMA(GCC push_options) \
+    BERT_DETAIL_PRAGMA(GCC optimize("O3")) BERT_DETAIL_PRAGMA(GCC target(isa))
+#define BERT_TARGET_END BERT_DETAIL_PRAGMA(GCC pop_options)
+#define BERT_ALWAYS_INLINE __attribute__((always_inline)) inline
+#else
+#define BERT_TARGET_BEGIN(isa)
+#define BERT_TARGET_END
+#define BERT_ALWAYS_INLINE __forceinline
+#endif
