@@ -1,0 +1,158 @@
+// The BERT model: embeddings, encoder and pooler, opened from a folder. Depends on io, nn and model/weights.
+#pragma once
+
+#include <bert/core/matrix.hpp>
+#include <bert/error.hpp>
+#include <bert/io/model_config.hpp>
+#include <bert/io/paths.hpp>
+#include <bert/io/safetensors.hpp>
+#include <bert/model/weights.hpp>
+#include <bert/nn/batch.hpp>
+#include <bert/nn/embeddings.hpp>
+#include <bert/nn/encoder.hpp>
+#include <bert/nn/pooler.hpp>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+BERT_NAMESPACE_BEGIN
+
+/// How a model is opened.
+struct LoadOptions {
+    bool memory_map = true;  ///< false copies the weight files instead: for files that may change while in use
+};
+
+/// What a forward pass returns besides the last hidden states.
+struct ForwardOptions {
+    bool hidden_states = false;  ///< those of every layer
+    bool attentions = false;     ///< the attention probabilities of every layer and head
+    bool pooler_output = false;  ///< BERT's pooler; an error where the checkpoint has none
+};
+
+/// The results of a forward pass. Row r belongs to token r of the batch; what was not asked for is empty.
+template <class T>
+struct ModelOutput {
+    RowMatrix<T> last_hidden_state;  ///< tokens x hidden
+    RowMatrix<T> pooler_output;      ///< texts x hidden
+    std::vector<RowMatrix<T>>
+        hidden_states;  ///< the embeddings, then each layer's output: layers + 1 of tokens x hidden
+    /// [layer][text * heads + head]: n x n for a text of n tokens, rows being queries and columns keys; rows sum to 1
+    std::vector<std::vector<RowMatrix<T>>> attentions;
+};
+
+/// BERT (Devlin et al. 2018, https://arxiv.org/abs/1810.04805) as `transformers.BertModel` computes it, with weights of
+/// type W (float, or double to check against). Immutable once made: any number of threads may share one model.
+template <class W>
+class BertModel {
+public:
+    using Scalar = typename Linear<W>::Scalar;
+
+    /// Puts a model together from its parts. Errors: shape.
+    BertModel(ModelConfig config, Embeddings<Scalar> embeddings, Encoder<W> encoder, std::optional<Pooler<W>> pooler)
+        : config_(std::move(config)),
+          embeddings_(std::move(embeddings)),
+          encoder_(std::move(encoder)),
+          pooler_(std::move(pooler)) {
+        for (const auto& layer : encoder_.layers()) {
+            if (layer.attention().hidden_size() != embeddings_.hidden_size()) {
+                detail::fail(ErrorKind::shape, "BertModel: a layer of hidden size ", layer.attention().hidden_size(),
+                             " on embeddings of ", embeddings_.hidden_size());
+            }
+        }
+    }
+
+    /// Opens a folder as Hugging Face publishes it: config.json and model.safetensors (or its shards).
+    /// Errors: file, format, shape, unsupported; see the parts.
+    static BertModel load(const std::filesystem::path& folder, const LoadOptions& options = {}) {
+        detail::check_folder(folder);
+        ModelConfig config = load_model_config(folder);
+        const Checkpoint checkpoint(folder, options.memory_map);
+        Weights weights = Weights::of_encoder(checkpoint);
+        const Index hidden = config.hidden_size;
+        const double epsilon = config.layer_norm_eps;
+
+        Embeddings<Scalar> embeddings(
+            weights.table("embeddings.word_embeddings.weight", config.vocab_size, hidden),
+            weights.table("embeddings.position_embeddings.weight", config.max_position_embeddings, hidden),
+            weights.table("embeddings.token_type_embeddings.weight", config.type_vocab_size, hidden),
+            weights.layer_norm<Scalar>("embeddings.LayerNorm", hidden, epsilon));
+
+        std::vector<EncoderLayer<W>> layers;
+        for (Index i = 0; i < config.num_hidden_layers; ++i) {
+            const std::string layer = "encoder.layer." + std::to_string(i);
+            const std::string self = layer + ".attention.self.";
+            MultiHeadAttention<W> attention(
+                weights.linear<W>({self + "query", self + "key", self + "value"}, hidden, hidden),
+                weights.linear<W>({layer + ".attention.output.dense"}, hidden, hidden), config.num_attention_heads);
+            FeedForward<W> feed_forward(
+                weights.linear<W>({layer + ".intermediate.dense"}, hidden, config.intermediate_size),
+                weights.linear<W>({layer + ".output.dense"}, config.intermediate_size, hidden), config.hidden_act);
+            layers.emplace_back(std::move(attention),
+                                weights.layer_norm<Scalar>(layer + ".attention.output.LayerNorm", hidden, epsilon),
+                                std::move(feed_forward),
+                                weights.layer_norm<Scalar>(layer + ".output.LayerNorm", hidden, epsilon));
+        }
+
+        std::optional<Pooler<W>> pooler;
+        if (weights.has("pooler.dense.weight")) pooler.emplace(weights.linear<W>({"pooler.dense"}, hidden, hidden));
+        weights.check_all_used();
+        return BertModel(std::move(config), std::move(embeddings), Encoder<W>(std::move(layers)), std::move(pooler));
+    }
+
+    const ModelConfig& config() const noexcept { return config_; }
+    const Embeddings<Scalar>& embeddings() const noexcept { return embeddings_; }
+    const Encoder<W>& encoder() const noexcept { return encoder_; }
+    bool has_pooler() const noexcept { return pooler_.has_value(); }
+
+    /// Contextual embeddings of one text. Errors: input (no tokens, too many, ids out of range, no pooler), shape.
+    ModelOutput<Scalar> forward(const Encoding& encoding, const ForwardOptions& options = {}) const {
+        Batch batch;
+        batch.add(encoding);
+        return forward(batch, options);
+    }
+
+    /// Contextual embeddings of several texts. Errors: as above.
+    ModelOutput<Scalar> forward(const Batch& batch, const ForwardOptions& options = {}) const {
+        Workspace workspace;
+        return forward(batch, workspace, options);
+    }
+
+    /// The same with the caller's scratch memory and threads.
+    ModelOutput<Scalar> forward(const Batch& batch, Workspace& workspace, const ForwardOptions& options = {}) const {
+        if (options.pooler_output && !pooler_) {
+            detail::fail(ErrorKind::input, "pooler_output was asked for, but the checkpoint has no pooler");
+        }
+        ModelOutput<Scalar> output;
+        output.last_hidden_state.resize(batch.tokens(), config_.hidden_size);
+        forward(batch, output.last_hidden_state, workspace, options.hidden_states ? &output.hidden_states : nullptr,
+                options.attentions ? &output.attentions : nullptr);
+        if (options.pooler_output) {
+            output.pooler_output = pooler_->forward(output.last_hidden_state, batch, workspace);
+        }
+        return output;
+    }
+
+    /// The pass itself, into x (tokens x hidden); once the workspace has its size, nothing is allocated on the way.
+    void forward(const Batch& batch, Rows<Scalar> x, Workspace& workspace,
+                 std::vector<RowMatrix<Scalar>>* hidden_states = nullptr,
+                 std::vector<std::vector<RowMatrix<Scalar>>>* attentions = nullptr) const {
+        embeddings_.check(batch);
+        if (x.rows() != batch.tokens() || x.cols() != config_.hidden_size) {
+            detail::fail(ErrorKind::shape, "BertModel: ", batch.tokens(), " tokens of ", config_.hidden_size,
+                         " features need such a matrix, given ", x.rows(), " x ", x.cols());
+        }
+        embeddings_.forward(batch, x, workspace);
+        encoder_.forward(x, batch, workspace, hidden_states, attentions);
+    }
+
+private:
+    ModelConfig config_;
+    Embeddings<Scalar> embeddings_;
+    Encoder<W> encoder_;
+    std::optional<Pooler<W>> pooler_;
+};
+
+BERT_NAMESPACE_END

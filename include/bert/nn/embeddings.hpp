@@ -1,0 +1,142 @@
+// The input of the encoder: word, position and token type embeddings, added and normalised. Depends on core and nn.
+#pragma once
+
+#include <bert/core/float16.hpp>
+#include <bert/core/matrix.hpp>
+#include <bert/error.hpp>
+#include <bert/nn/batch.hpp>
+#include <bert/nn/layer_norm.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+BERT_NAMESPACE_BEGIN
+
+/// A matrix of embeddings in a file's own number format, converted row by row when looked up: a vocabulary of which a
+/// text uses a few hundred rows is never copied nor converted as a whole.
+class EmbeddingTable {
+public:
+    enum class Format { f32, f16, bf16 };
+
+    /// `data`: rows x cols values of `format`, row-major, of any alignment; `owner` keeps them alive.
+    EmbeddingTable(const std::byte* data, Format format, Index rows, Index cols, std::shared_ptr<const void> owner)
+        : data_(data), format_(format), rows_(rows), cols_(cols), owner_(std::move(owner)) {}
+
+    Index rows() const noexcept { return rows_; }
+    Index cols() const noexcept { return cols_; }
+
+    /// Adds row `row` (which must be in range) to the `cols()` values at `out`.
+    template <class T>
+    void add_row(Index row, T* out) const {
+        switch (format_) {
+            case Format::f32: add_values<float>(row, out); break;
+            case Format::f16: add_values<float16>(row, out); break;
+            case Format::bf16: add_values<bfloat16>(row, out); break;
+        }
+    }
+
+private:
+    template <class Stored, class T>
+    void add_values(Index row, T* out) const {
+        const std::byte* const source = data_ + static_cast<std::size_t>(row * cols_) * sizeof(Stored);
+        for (Index i = 0; i < cols_; ++i) {
+            Stored value;
+            std::memcpy(&value, source + static_cast<std::size_t>(i) * sizeof(Stored), sizeof(Stored));
+            out[i] += static_cast<T>(static_cast<float>(value));
+        }
+    }
+
+    const std::byte* data_;
+    Format format_;
+    Index rows_;
+    Index cols_;
+    std::shared_ptr<const void> owner_;
+};
+
+/// LayerNorm(word[id] + position[i] + token_type[type]), i being the token's place in its own text (Devlin et al. 2018,
+/// section 3). `T` is the type of the activations.
+template <class T>
+class Embeddings {
+public:
+    /// word: vocab x hidden; position: longest text x hidden; token_type: types x hidden. Errors: shape.
+    Embeddings(EmbeddingTable word, EmbeddingTable position, EmbeddingTable token_type, LayerNorm<T> norm)
+        : word_(std::move(word)),
+          position_(std::move(position)),
+          token_type_(std::move(token_type)),
+          norm_(std::move(norm)) {
+        for (const EmbeddingTable* table : {&word_, &position_, &token_type_}) {
+            if (table->cols() != norm_.hidden_size()) {
+                detail::fail(ErrorKind::shape, "Embeddings: a table of ", table->cols(),
+                             " columns beside a LayerNorm of ", norm_.hidden_size());
+            }
+        }
+    }
+
+    Index hidden_size() const noexcept { return norm_.hidden_size(); }
+    Index max_tokens() const noexcept { return position_.rows(); }
+
+    /// Checks that every text is one this model can take. Errors: input (no tokens, too many, id or type out of range,
+    /// nothing to attend to), shape (vectors of different lengths).
+    void check(const Batch& batch) const {
+        using detail::fail;
+        const auto tokens = static_cast<std::size_t>(batch.tokens());
+        if (batch.type_ids.size() != tokens ||
+            (!batch.attention_mask.empty() && batch.attention_mask.size() != tokens) || batch.offsets.empty() ||
+            batch.offsets.front() != 0 || batch.offsets.back() != batch.tokens()) {
+            fail(ErrorKind::shape, "Batch: ids, type_ids, attention_mask and offsets should describe the same tokens");
+        }
+        for (Index text = 0; text < batch.texts(); ++text) {
+            const Index begin = batch.offsets[static_cast<std::size_t>(text)];
+            const Index end = batch.offsets[static_cast<std::size_t>(text) + 1];
+            if (end < begin || end > batch.tokens()) {
+                fail(ErrorKind::shape, "Batch: offsets should ascend from 0 to ", batch.tokens());
+            }
+            const Index length = end - begin;
+            if (length < 1 || length > max_tokens()) {
+                fail(ErrorKind::input, "text ", text, " has ", length, " tokens; the model takes 1 to ", max_tokens());
+            }
+            bool attended = batch.attention_mask.empty();
+            for (Index i = begin; i < end; ++i) {
+                const auto at = static_cast<std::size_t>(i);
+                if (batch.ids[at] < 0 || batch.ids[at] >= word_.rows()) {
+                    fail(ErrorKind::input, "text ", text, ", token ", i - begin, ": id ", batch.ids[at],
+                         " is outside the vocabulary of ", word_.rows());
+                }
+                if (batch.type_ids[at] < 0 || batch.type_ids[at] >= token_type_.rows()) {
+                    fail(ErrorKind::input, "text ", text, ", token ", i - begin, ": token type ", batch.type_ids[at],
+                         " is outside the model's ", token_type_.rows());
+                }
+                attended = attended || batch.attention_mask[at] != 0;
+            }
+            if (!attended) fail(ErrorKind::input, "text ", text, ": its attention_mask is 0 everywhere");
+        }
+    }
+
+    /// x = embeddings of a checked batch: tokens x hidden.
+    void forward(const Batch& batch, Rows<T> x, Workspace& workspace) const {
+        for (Index text = 0; text < batch.texts(); ++text) {
+            const Index begin = batch.offsets[static_cast<std::size_t>(text)];
+            for (Index i = 0; i < batch.length(text); ++i) {
+                const auto at = static_cast<std::size_t>(begin + i);
+                T* const row = x.data() + (begin + i) * x.outerStride();
+                std::fill_n(row, hidden_size(), T(0));
+                // In the order of the reference implementation, whose rounding it shares.
+                word_.add_row(batch.ids[at], row);
+                token_type_.add_row(batch.type_ids[at], row);
+                position_.add_row(i, row);
+            }
+        }
+        norm_.forward(x, workspace);
+    }
+
+private:
+    EmbeddingTable word_;
+    EmbeddingTable position_;
+    EmbeddingTable token_type_;
+    LayerNorm<T> norm_;
+};
+
+BERT_NAMESPACE_END
