@@ -1,0 +1,231 @@
+// From text to pieces: added tokens, normalizer, pre-tokenizer and WordPiece in one pass, with a short cut for ASCII.
+// Depends on the other headers of text/.
+#pragma once
+
+#include <bert/config.hpp>
+#include <bert/error.hpp>
+#include <bert/io/tokenizer_config.hpp>
+#include <bert/text/added_tokens.hpp>
+#include <bert/text/normalizer.hpp>
+#include <bert/text/pre_tokenizer.hpp>
+#include <bert/text/unicode.hpp>
+#include <bert/text/utf8.hpp>
+#include <bert/text/wordpiece.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+BERT_NAMESPACE_BEGIN
+
+namespace detail {
+
+/// The text that an added token matched: pieces[piece] is shown as `text`, not as its vocabulary entry.
+struct MatchedText {
+    std::size_t piece;
+    std::string text;
+};
+
+/// The part of a tokenizer that reads text. Immutable: one may serve many threads.
+class Pipeline {
+public:
+    explicit Pipeline(TokenizerConfig& config)
+        : vocabulary_(std::move(config.vocabulary)),
+          model_(vocabulary_, config),
+          normalizer_(config.normalizer),
+          added_(config.added_tokens, vocabulary_, normalizer_) {
+        for (std::size_t byte = 0; byte < ascii_.size(); ++byte) {
+            ascii_[byte] = classify(static_cast<char32_t>(byte), config.normalizer);
+        }
+    }
+
+    const Vocabulary& vocabulary() const noexcept { return vocabulary_; }
+    const AddedVocabulary& added() const noexcept { return added_; }
+
+    /// Replaces `pieces` by those of `text` (valid UTF-8). Matched texts of added tokens are appended to `matched`
+    /// unless it is null. Time and memory are linear in the text. Errors: input (4 GiB or more).
+    void tokenize(std::string_view text, std::vector<Piece>& pieces, std::vector<MatchedText>* matched) const {
+        if (text.size() >= std::numeric_limits<std::uint32_t>::max()) {
+            fail(ErrorKind::input, "a text of ", text.size(), " bytes; at most ",
+                 std::numeric_limits<std::uint32_t>::max() - 1, " can be tokenized at once");
+        }
+        pieces.clear();
+        Pass pass(*this, text, pieces, matched);
+        added_.raw().split(text, [&](std::size_t begin, std::size_t end, const AddedTokenMatcher::Pattern* token) {
+            if (token) pass.add_token(token->id, range(begin, end), text.substr(begin, end - begin));
+            else if (added_.normalized().empty()) pass.read(begin, end);
+            else pass.read_normalized(begin, end);
+        });
+    }
+
+private:
+    /// What an ASCII byte does when nothing else is around it.
+    enum class Kind : std::uint8_t { letter, space, punctuation, other };
+    struct Ascii {
+        Kind kind;
+        char normalized;  // of letters and punctuation
+    };
+
+    /// The kinds are read off the normalizer itself, so that the short cut cannot disagree with it.
+    static Ascii classify(char32_t code, const NormalizerConfig& config) {
+        if (code >= 0x80) return {Kind::other, 0};
+        std::size_t count = 0;
+        char32_t normalized = 0;
+        std::uint8_t flags = 0;
+        Normalizer::State state;
+        const auto sink = [&](char32_t c, std::uint8_t f, Range) {
+            ++count;
+            normalized = c;
+            flags = f;
+        };
+        const Normalizer normalizer(config);
+        normalizer.push(code, {0, 1}, state, sink);
+        normalizer.flush(state, sink);
+        if (count != 1) return {Kind::other, 0};
+        const Kind kind = flags & unicode::space         ? Kind::space
+                          : flags & unicode::punctuation ? Kind::punctuation
+                                                         : Kind::letter;
+        return {kind, static_cast<char>(normalized)};
+    }
+
+    static Range range(std::size_t begin, std::size_t end) noexcept {
+        return {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
+    }
+
+    /// One text on its way through the pipeline.
+    class Pass {
+    public:
+        Pass(const Pipeline& pipeline, std::string_view text, std::vector<Piece>& pieces,
+             std::vector<MatchedText>* matched)
+            : pipeline_(pipeline),
+              text_(text),
+              pieces_(pieces),
+              matched_(matched),
+              words_(pipeline.model_, next_word_, pieces) {}
+
+        void add_token(std::int32_t id, Range where, std::string_view text) {
+            if (matched_) matched_->push_back({pieces_.size(), std::string(text)});
+            pieces_.push_back({id, where.begin, where.end, next_word_++});
+        }
+
+        /// Tokenizes text[begin, end). Words of ASCII alone are lower-cased and looked up at once; a word with any
+        /// other character takes the general way.
+        void read(std::size_t begin, std::size_t end) {
+            for (std::size_t at = begin; at < end;) {
+                const Ascii first = ascii(at);
+                if (first.kind == Kind::space) {
+                    ++at;
+                } else if (first.kind == Kind::punctuation) {
+                    emit_ascii(at, at + 1);
+                    ++at;
+                } else {
+                    std::size_t word_end = at;
+                    while (word_end < end && ascii(word_end).kind == Kind::letter) ++word_end;
+                    if (word_end == end || ascii(word_end).kind != Kind::other) {
+                        emit_ascii(at, word_end);
+                        at = word_end;
+                    } else {
+                        at = read_general(at, end);
+                    }
+                }
+            }
+        }
+
+        /// Tokenizes text[begin, end) where tokens have to be found in its normalized form first.
+        void read_normalized(std::size_t begin, std::size_t end) {
+            struct Character {
+                char32_t code;
+                Range origin;
+                std::uint8_t flags;
+            };
+            std::string normalized;
+            std::vector<Character> characters;
+            const auto collect = [&](char32_t code, std::uint8_t flags, Range origin) {
+                char bytes[4];
+                normalized.append(bytes, encode_utf8(code, bytes));
+                characters.push_back({code, origin, flags});
+            };
+            pipeline_.normalizer_.run(text_, begin, end, state_, collect);
+
+            // Parts may overlap (see AddedTokenMatcher::split), so the position follows them in both directions.
+            std::size_t index = 0, byte = 0;
+            const auto advance_to = [&](std::size_t target) {
+                while (byte < target) byte += decode_utf8(normalized.data() + byte).size, ++index;
+                while (byte > target) byte -= decode_utf8_before(normalized.data() + byte).size, --index;
+            };
+            const auto& tokens = pipeline_.added_.normalized();
+            tokens.split(normalized, [&](std::size_t from, std::size_t to, const AddedTokenMatcher::Pattern* token) {
+                advance_to(from);
+                const std::size_t start = index;
+                advance_to(to);
+                if (token) {
+                    const Range where = {characters[start].origin.begin, characters[index - 1].origin.end};
+                    add_token(token->id, where, std::string_view(normalized).substr(from, to - from));
+                    return;
+                }
+                for (std::size_t i = start; i < index; ++i) {
+                    words_(characters[i].code, characters[i].flags, characters[i].origin);
+                }
+                words_.finish();
+            });
+        }
+
+    private:
+        Ascii ascii(std::size_t at) const noexcept { return pipeline_.ascii_[static_cast<unsigned char>(text_[at])]; }
+
+        /// One word of ASCII letters, or one punctuation mark.
+        void emit_ascii(std::size_t begin, std::size_t end) {
+            const std::size_t size = end - begin;
+            const std::uint32_t word = next_word_++;
+            if (size > pipeline_.model_.max_characters()) {
+                pipeline_.model_.unknown(range(begin, end), word, pieces_);
+                return;
+            }
+            if (buffer_.size() < size) buffer_.resize(2 * size);
+            for (std::size_t i = 0; i < size; ++i) buffer_[i] = ascii(begin + i).normalized;
+            const auto origin = [begin](std::size_t from, std::size_t to) { return range(begin + from, begin + to); };
+            pipeline_.model_.tokenize({buffer_.data(), size}, origin, word, pieces_);
+        }
+
+        /// Reads on from `at`, character by character, up to the next ASCII space or punctuation mark, where any word
+        /// ends and no mark reaches back; returns its position.
+        std::size_t read_general(std::size_t at, std::size_t end) {
+            const auto ends_word = [&] {
+                const Kind kind = ascii(at).kind;
+                return kind == Kind::space || kind == Kind::punctuation;
+            };
+            while (at < end && !ends_word()) {
+                const DecodedCharacter c = decode_utf8(text_.data() + at);
+                pipeline_.normalizer_.push(c.code, range(at, at + c.size), state_, words_);
+                at += c.size;
+            }
+            pipeline_.normalizer_.flush(state_, words_);
+            words_.finish();
+            return at;
+        }
+
+        const Pipeline& pipeline_;
+        std::string_view text_;
+        std::vector<Piece>& pieces_;
+        std::vector<MatchedText>* matched_;
+        std::uint32_t next_word_ = 0;
+        WordBuilder words_;
+        Normalizer::State state_;
+        std::vector<char> buffer_;  // a normalized ASCII word
+    };
+
+    Vocabulary vocabulary_;
+    WordPiece model_;
+    Normalizer normalizer_;
+    AddedVocabulary added_;
+    std::array<Ascii, 256> ascii_;
+};
+
+}  // namespace detail
+
+BERT_NAMESPACE_END

@@ -1,0 +1,77 @@
+// The pre-tokenizer: a stream of normalized characters is cut at whitespace and around punctuation, and each word goes
+// on to WordPiece. Depends on text/unicode.hpp and text/wordpiece.hpp.
+#pragma once
+
+#include <bert/config.hpp>
+#include <bert/text/unicode.hpp>
+#include <bert/text/utf8.hpp>
+#include <bert/text/wordpiece.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+BERT_NAMESPACE_BEGIN
+
+namespace detail {
+
+/// A sink of Normalizer that collects one word at a time. Memory is bounded by the longest word WordPiece looks into.
+class WordBuilder {
+public:
+    /// Words are numbered from `next_word` on, which is advanced; pieces are appended to `out`.
+    WordBuilder(const WordPiece& model, std::uint32_t& next_word, std::vector<Piece>& out)
+        : model_(model), next_word_(next_word), out_(out) {}
+
+    void operator()(char32_t code, std::uint8_t flags, Range origin) {
+        if (flags & unicode::space) {
+            finish();
+        } else if (flags & unicode::punctuation) {
+            finish();
+            append(code, origin);
+            finish();
+        } else {
+            append(code, origin);
+        }
+    }
+
+    /// Ends the word begun, if any.
+    void finish() {
+        if (characters_ == 0) return;
+        if (characters_ > model_.max_characters()) {
+            model_.unknown({first_.begin, last_.end}, next_word_, out_);
+        } else {
+            const auto origin = [this](std::size_t begin, std::size_t end) {
+                return Range{origins_[begin].begin, origins_[end - 1].end};
+            };
+            model_.tokenize({bytes_.data(), bytes_.size()}, origin, next_word_, out_);
+        }
+        ++next_word_;
+        bytes_.clear();
+        origins_.clear();
+        characters_ = 0;
+    }
+
+private:
+    void append(char32_t code, Range origin) {
+        if (characters_ == 0) first_ = origin;
+        last_ = origin;
+        if (++characters_ > model_.max_characters()) return;  // already sure to be unknown
+        char encoded[4];
+        const std::size_t size = encode_utf8(code, encoded);
+        bytes_.insert(bytes_.end(), encoded, encoded + size);
+        origins_.insert(origins_.end(), size, origin);
+    }
+
+    const WordPiece& model_;
+    std::uint32_t& next_word_;
+    std::vector<Piece>& out_;
+    std::vector<char> bytes_;     // the word in UTF-8
+    std::vector<Range> origins_;  // of each byte
+    std::size_t characters_ = 0;
+    Range first_ = {0, 0}, last_ = {0, 0};
+};
+
+}  // namespace detail
+
+BERT_NAMESPACE_END
