@@ -1,0 +1,29 @@
+// The whole library: the one header that users include. Everything it declares is in namespace bert.
+#pragma once
+
+#include <bert/config.hpp>
+#include <bert/core/activation.hpp>
+#include <bert/core/buffer.hpp>
+#include <bert/core/matrix.hpp>
+#include <bert/core/thread_pool.hpp>
+#include <bert/error.hpp>
+#include <bert/io/model_config.hpp>
+#include <bert/io/safetensors.hpp>
+#include <bert/io/sentence_config.hpp>
+#include <bert/model/bert_model.hpp>
+#include <bert/nn/batch.hpp>
+#include <bert/nn/embeddings.hpp>
+#include <bert/nn/encoder.hpp>
+#include <bert/nn/encoder_layer.hpp>
+#include <bert/nn/feed_forward.hpp>
+#include <bert/nn/layer_norm.hpp>
+#include <bert/nn/linear.hpp>
+#include <bert/nn/multi_head_attention.hpp>
+#include <bert/nn/pooler.hpp>
+#include <bert/nn/pooling.hpp>
+#include <bert/tasks/sentence_encoder.hpp>
+#include <bert/tasks/similarity.hpp>
+#include <bert/text/encode_options.hpp>
+#include <bert/text/encoding.hpp>
+#include <bert/text/tokenizer.hpp>
+#include <bert/version.hpp>
