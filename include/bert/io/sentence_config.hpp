@@ -39,6 +39,7 @@ struct DenseConfig {
     Index in_features = 0;
     Index out_features = 0;
     bool bias = true;
+    bool residual = false;  ///< adds the input to the output, through a matrix of its own where their sizes differ
     Activation activation = Activation::tanh;
 };
 
@@ -57,6 +58,7 @@ struct SentenceConfig {
     std::vector<std::variant<DenseConfig, NormalizeConfig>> modules;  ///< applied in order after pooling
     std::map<std::string, std::string> prompts;                       ///< text put before each text, by name
     std::optional<std::string> default_prompt_name;
+    std::optional<Index> truncate_dim;  ///< embeddings keep their first dimensions only
     Similarity similarity = Similarity::cosine;
 };
 
@@ -138,9 +140,7 @@ inline DenseConfig read_dense(const std::filesystem::path& folder) {
     dense.bias = get_bool(json, "bias", path).value_or(true);
     if (const auto name = get_string(json, "activation_function", path))
         dense.activation = dense_activation(*name, path);
-    if (get_bool(json, "use_residual", path).value_or(false)) {
-        fail(ErrorKind::unsupported, path, ": \"use_residual\" is not supported");
-    }
+    dense.residual = get_bool(json, "use_residual", path).value_or(false);
     for (const char* key : {"module_input_name", "module_output_name"}) {
         if (const auto name = get_string(json, key, path); name && *name != "sentence_embedding") {
             fail(ErrorKind::unsupported, path, ": \"", key, "\" should be \"sentence_embedding\", given \"", *name,
@@ -183,7 +183,7 @@ inline void read_modules(const std::filesystem::path& folder, SentenceConfig& co
     if (!pooled) fail(ErrorKind::unsupported, path, ": a model without a Pooling module gives no sentence embeddings");
 }
 
-inline void read_prompts(const std::filesystem::path& folder, SentenceConfig& config) {
+inline void read_sentence_settings(const std::filesystem::path& folder, SentenceConfig& config) {
     const auto path = folder / "config_sentence_transformers.json";
     if (!is_there(path)) return;
     const Json json = read_json_object(path);
@@ -199,6 +199,9 @@ inline void read_prompts(const std::filesystem::path& folder, SentenceConfig& co
     if (config.default_prompt_name && config.prompts.count(*config.default_prompt_name) == 0) {
         fail(ErrorKind::format, path, ": \"default_prompt_name\" \"", *config.default_prompt_name,
              "\" is not one of \"prompts\"");
+    }
+    if (const auto size = get_integer(json, "truncate_dim", path, 1, 1 << 28)) {
+        config.truncate_dim = static_cast<Index>(*size);
     }
     if (const auto name = get_string(json, "similarity_fn_name", path)) {
         if (*name == "cosine") config.similarity = Similarity::cosine;
@@ -234,7 +237,7 @@ inline SentenceConfig load_sentence_config(const std::filesystem::path& folder) 
     SentenceConfig config;
     config.transformer_folder = folder;
     if (detail::is_there(folder / "modules.json")) detail::read_modules(folder, config);
-    detail::read_prompts(folder, config);
+    detail::read_sentence_settings(folder, config);
     detail::read_limits(config);
     return config;
 }

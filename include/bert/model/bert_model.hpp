@@ -56,6 +56,10 @@ public:
           embeddings_(std::move(embeddings)),
           encoder_(std::move(encoder)),
           pooler_(std::move(pooler)) {
+        if (embeddings_.hidden_size() != config_.hidden_size) {
+            detail::fail(ErrorKind::shape, "BertModel: embeddings of ", embeddings_.hidden_size(),
+                         " for a configuration with hidden_size ", config_.hidden_size);
+        }
         for (const auto& layer : encoder_.layers()) {
             if (layer.attention().hidden_size() != embeddings_.hidden_size()) {
                 detail::fail(ErrorKind::shape, "BertModel: a layer of hidden size ", layer.attention().hidden_size(),

@@ -134,7 +134,7 @@ public:
     Index dimension() const noexcept {
         Index size = pooled_size();
         if (!dense_.empty()) size = dense_.back().out_features();
-        return options_.truncate_dim ? std::min(size, *options_.truncate_dim) : size;
+        return config_.truncate_dim ? std::min(size, *config_.truncate_dim) : size;
     }
 
     /// Most tokens of a text, special tokens included.
@@ -185,7 +185,8 @@ private:
             std::size_t begin = 0;
             for (const std::size_t end : encoded_.window_ends) {
                 const double share = static_cast<double>(end - begin) / static_cast<double>(info.tokens);
-                windows_.push_back({row, end - begin, static_cast<float>(share)});
+                // The prompt stands in the first window alone.
+                windows_.push_back({row, end - begin, begin == 0 ? skip_ : 0, static_cast<float>(share)});
                 begin = end;
             }
             ids_.insert(ids_.end(), encoded_.ids.begin(), encoded_.ids.end());
@@ -215,6 +216,7 @@ private:
         struct Window {
             std::size_t row;
             std::size_t tokens;
+            Index skip;   // leading tokens that pooling leaves out
             float share;  // of the text's pooled vector
         };
 
@@ -237,7 +239,7 @@ private:
                 const auto rows = hidden.middleRows(batch_.offsets[i - first], batch_.length(text));
                 Index column = 0;
                 for (const PoolingMode mode : encoder_.config_.pooling) {
-                    pool(mode, rows, skip_, sums, vector);
+                    pool(mode, rows, windows_[i].skip, sums, vector);
                     pooled_.row(static_cast<Index>(windows_[i].row)).segment(column, hidden_size) +=
                         windows_[i].share * Eigen::Map<Eigen::RowVectorXf>(vector, hidden_size);
                     column += hidden_size;
@@ -263,11 +265,12 @@ private:
           model_(BertModel<float>::load(config_.transformer_folder, {options.memory_map})),
           shared_(std::make_unique<Shared>(options.threads)) {
         if (options.pooling) config_.pooling = {*options.pooling};
+        if (options.truncate_dim) config_.truncate_dim = options.truncate_dim;
         check_vocabulary();
         choose_length();
         load_modules();
-        if (options.truncate_dim && *options.truncate_dim < 1) {
-            detail::fail(ErrorKind::input, "truncate_dim should be positive, given ", *options.truncate_dim);
+        if (config_.truncate_dim && *config_.truncate_dim < 1) {
+            detail::fail(ErrorKind::input, "truncate_dim should be positive, given ", *config_.truncate_dim);
         }
     }
 
