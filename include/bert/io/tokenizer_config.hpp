@@ -68,6 +68,7 @@ struct TokenizerConfig {
     std::string sep_token = "[SEP]";
     std::string pad_token = "[PAD]";
     std::string mask_token = "[MASK]";
+    std::string source = "tokenizer";             ///< what errors name: the file it was read from
     std::optional<std::size_t> model_max_length;  ///< of tokenizer_config.json; unset where it says "unlimited"
 };
 

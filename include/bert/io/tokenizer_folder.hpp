@@ -1,10 +1,11 @@
 // Opening the tokenizer of a model folder: tokenizer.json, or vocab.txt with the small JSON files beside it.
-// Depends on io/tokenizer_json.hpp.
+// Depends on io/tokenizer_json.hpp and io/paths.hpp.
 #pragma once
 
 #include <bert/config.hpp>
 #include <bert/error.hpp>
 #include <bert/io/json.hpp>
+#include <bert/io/paths.hpp>
 #include <bert/io/tokenizer_config.hpp>
 #include <bert/io/tokenizer_json.hpp>
 
@@ -67,6 +68,7 @@ inline std::string_view trim_end(std::string_view line) {
 /// line uses up its number, and of equal lines the last wins.
 inline void read_vocabulary_text(const std::filesystem::path& path, TokenizerConfig& config) {
     const std::string content = read_file(path, std::uintmax_t{64} << 20);
+    config.source = path.string();
     std::int32_t id = 0;
     for (std::size_t start = 0; start < content.size(); ++id) {
         const std::size_t end = std::min(content.find('\n', start), content.size());
@@ -145,9 +147,8 @@ private:
                                                                                          {"mask_token", "[MASK]"}}};
 
     static void load(const std::filesystem::path& path, File& file) {
-        std::error_code ec;
         file.path = path;
-        if (std::filesystem::exists(path, ec)) file.json = read_json_object(path);
+        if (is_there(path)) file.json = read_json_object(path);
     }
 
     /// The value of a special token and the file it stands in; null where no file names it.
@@ -268,9 +269,9 @@ inline TokenizerConfig load_tokenizer_config(const std::filesystem::path& path) 
     // A vocabulary given as a file stands alone: no settings are looked for beside it.
     const detail::TokenizerFolder folder = is_folder ? detail::TokenizerFolder(path) : detail::TokenizerFolder();
     folder.read_names(config);
-    if (is_folder && std::filesystem::exists(path / "tokenizer.json", ec)) {
+    if (is_folder && detail::is_there(path / "tokenizer.json")) {
         detail::read_tokenizer_json(path / "tokenizer.json", config);
-    } else if (!is_folder || std::filesystem::exists(path / "vocab.txt", ec)) {
+    } else if (!is_folder || detail::is_there(path / "vocab.txt")) {
         const std::filesystem::path vocabulary = is_folder ? path / "vocab.txt" : path;
         detail::read_vocabulary_text(vocabulary, config);
         folder.complete(config, vocabulary);

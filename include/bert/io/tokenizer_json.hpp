@@ -227,6 +227,7 @@ inline void read_decoder(const Json& json, DecoderConfig& config, const std::fil
 /// tokenizer, and are read over.
 inline void read_tokenizer_json(const std::filesystem::path& path, TokenizerConfig& config) {
     const Json json = read_json_object(path);
+    config.source = path.string();
     if (const auto version = get_string(json, "version", path); version && *version != "1.0") {
         fail(ErrorKind::unsupported, path, ": version \"", *version, "\"; supported is 1.0");
     }

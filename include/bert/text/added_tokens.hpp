@@ -131,14 +131,15 @@ public:
     /// Numbers the tokens as the reference does: one that the vocabulary knows keeps its id, another gets the next id
     /// from the number of vocabulary entries on. Errors: format (not UTF-8), vocabulary (nothing left of a token after
     /// normalization).
-    AddedVocabulary(const std::vector<AddedToken>& tokens, const Vocabulary& vocabulary, const Normalizer& normalizer) {
+    AddedVocabulary(const TokenizerConfig& config, const Vocabulary& vocabulary, const Normalizer& normalizer) {
         auto next_id = static_cast<std::int32_t>(vocabulary.size());
-        for (const AddedToken& token : tokens) {
+        for (const AddedToken& token : config.added_tokens) {
             if (token.content.empty()) continue;
             if (valid_utf8_prefix(token.content) != token.content.size()) {
-                fail(ErrorKind::format, "an added token is not valid UTF-8: \"", token.content, "\"");
+                fail(ErrorKind::format, config.source, ": an added token is not valid UTF-8: \"", token.content, "\"");
             }
             auto [known, is_new] = ids_.try_emplace(token.content, 0);
+            check_token_size(token.content, config.source);
             if (is_new) {
                 const auto in_vocabulary = vocabulary.find(token.content);
                 known->second = in_vocabulary ? *in_vocabulary : next_id++;
@@ -150,8 +151,8 @@ public:
         std::vector<AddedTokenMatcher::Pattern> raw, normalized;
         for (const auto& [id, entry] : by_id_) {
             if (entry.text.empty()) {
-                fail(ErrorKind::vocabulary, "nothing is left of the added token \"", entry.token.content,
-                     "\" when it is normalized");
+                fail(ErrorKind::vocabulary, config.source, ": nothing is left of the added token \"",
+                     entry.token.content, "\" when it is normalized");
             }
             const AddedToken& token = entry.token;
             (token.normalized ? normalized : raw)

@@ -35,10 +35,10 @@ struct MatchedText {
 class Pipeline {
 public:
     explicit Pipeline(TokenizerConfig& config)
-        : vocabulary_(std::move(config.vocabulary)),
+        : vocabulary_(std::move(config.vocabulary), config.source),
           model_(vocabulary_, config),
           normalizer_(config.normalizer),
-          added_(config.added_tokens, vocabulary_, normalizer_) {
+          added_(config, vocabulary_, normalizer_) {
         for (std::size_t byte = 0; byte < ascii_.size(); ++byte) {
             ascii_[byte] = classify(static_cast<char32_t>(byte), config.normalizer);
         }
@@ -47,13 +47,18 @@ public:
     const Vocabulary& vocabulary() const noexcept { return vocabulary_; }
     const AddedVocabulary& added() const noexcept { return added_; }
 
-    /// Replaces `pieces` by those of `text` (valid UTF-8). Matched texts of added tokens are appended to `matched`
-    /// unless it is null. Time and memory are linear in the text. Errors: input (4 GiB or more).
-    void tokenize(std::string_view text, std::vector<Piece>& pieces, std::vector<MatchedText>* matched) const {
-        if (text.size() >= std::numeric_limits<std::uint32_t>::max()) {
-            fail(ErrorKind::input, "a text of ", text.size(), " bytes; at most ",
-                 std::numeric_limits<std::uint32_t>::max() - 1, " can be tokenized at once");
+    /// Positions and word ids are numbers of 32 bits. Errors: input where they would not do.
+    static void check_size(std::string_view text) {
+        constexpr std::size_t most = std::numeric_limits<std::int32_t>::max();
+        if (text.size() > most) {
+            fail(ErrorKind::input, "a text of ", text.size(), " bytes; at most ", most, " can be tokenized at once");
         }
+    }
+
+    /// Replaces `pieces` by those of `text` (valid UTF-8). Matched texts of added tokens are appended to `matched`
+    /// unless it is null. Time and memory are linear in the text. Errors: input (see check_size).
+    void tokenize(std::string_view text, std::vector<Piece>& pieces, std::vector<MatchedText>* matched) const {
+        check_size(text);
         pieces.clear();
         Pass pass(*this, text, pieces, matched);
         added_.raw().split(text, [&](std::size_t begin, std::size_t end, const AddedTokenMatcher::Pattern* token) {

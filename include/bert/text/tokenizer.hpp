@@ -52,7 +52,7 @@ public:
         pad_id_ = token_to_id(pad_token_);
         mask_id_ = token_to_id(config.mask_token);
         unk_id_ = token_to_id(config.unk_token);
-        for (const bool pair : {false, true}) check_template(pair);
+        for (const bool pair : {false, true}) check_template(pair, config.source);
     }
 
     /// Encodes one text. Errors: input (options that cannot be met), format (invalid UTF-8, where that is asked for).
@@ -134,18 +134,18 @@ private:
         return config;
     }
 
-    void check_template(bool pair) const {
+    void check_template(bool pair, const std::string& source) const {
         for (const TemplatePiece& piece : post_processor_.pieces(pair)) {
             if (!pair && piece.kind == TemplatePiece::Kind::second) {
-                detail::fail(ErrorKind::format, "the template for one text names a second text");
+                detail::fail(ErrorKind::format, source, ": the template for one text names a second text");
             }
             if (piece.ids.size() != piece.tokens.size()) {
-                detail::fail(ErrorKind::format, "a piece of the template has ", piece.ids.size(), " ids and ",
+                detail::fail(ErrorKind::format, source, ": a piece of the template has ", piece.ids.size(), " ids and ",
                              piece.tokens.size(), " tokens");
             }
             for (std::size_t i = 0; i < piece.ids.size(); ++i) {
                 if (find_token(piece.ids[i])) continue;
-                detail::fail(ErrorKind::vocabulary, "the template adds \"", piece.tokens[i], "\" with id ",
+                detail::fail(ErrorKind::vocabulary, source, ": the template adds \"", piece.tokens[i], "\" with id ",
                              piece.ids[i], ", which no token has");
             }
         }
@@ -157,6 +157,7 @@ private:
     }
 
     Source read(std::string_view text, bool with_matched) const {
+        detail::Pipeline::check_size(text);  // before a copy of it may be made
         Source source{detail::ValidText(text, options_.invalid_utf8), {}, {}};
         pipeline_.tokenize(source.text.view(), source.pieces, with_matched ? &source.matched : nullptr);
         return source;

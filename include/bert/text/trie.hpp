@@ -129,10 +129,14 @@ struct Trie::Builder {
             const std::uint32_t base = candidate ^ labels.front();
             bool fits = true;
             for (const unsigned char label : labels) fits = fits && is_free(base ^ label);
-            if (fits) return base;
+            if (fits) {
+                first_free = candidate;
+                return base;
+            }
             candidate = next_free[candidate];
             if (candidate == first_free) break;
         }
+        first_free = candidate;  // the next search goes on behind the places that did not fit
         const auto base = static_cast<std::uint32_t>(trie.units_.size());
         add_block();
         return base;

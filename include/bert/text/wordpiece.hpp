@@ -21,7 +21,7 @@ BERT_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// Byte positions [begin, end) in the text being tokenized, which is below 4 GiB.
+/// Byte positions [begin, end) in the text being tokenized, which is below 2 GiB.
 struct Range {
     std::uint32_t begin;
     std::uint32_t end;
@@ -35,25 +35,37 @@ struct Piece {
     std::uint32_t word;  // index of the word it belongs to
 };
 
+/// Looking for the longest token takes, for hostile texts, time in the length of the longest one, so that has a limit.
+/// Errors: unsupported.
+inline void check_token_size(std::string_view token, std::string_view source) {
+    constexpr std::size_t most = 1024;
+    if (token.size() > most) {
+        fail(ErrorKind::unsupported, source, ": a token of ", token.size(), " bytes, \"",
+             token.substr(0, valid_utf8_prefix(token.substr(0, 40))), "...\"; supported are at most ", most);
+    }
+}
+
 /// The two-way table of tokens and ids.
 class Vocabulary {
 public:
-    /// Errors: format (not UTF-8), vocabulary (a token twice, a negative id, ids too sparse to be meant).
-    explicit Vocabulary(std::vector<TokenizerConfig::VocabularyEntry> entries) : entries_(std::move(entries)) {
+    /// Errors, which name `source`: format (not UTF-8), vocabulary (a token twice, a negative id, ids too sparse to be
+    /// meant).
+    explicit Vocabulary(std::vector<TokenizerConfig::VocabularyEntry> entries, std::string_view source = "vocabulary")
+        : entries_(std::move(entries)) {
         std::sort(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) { return a.token < b.token; });
         // An id takes a slot of the table, so ids far beyond the number of tokens are refused before they cost memory.
         const std::size_t limit = std::max<std::size_t>(std::size_t{1} << 16, 64 * entries_.size());
         for (std::size_t i = 0; i < entries_.size(); ++i) {
             const auto& [token, id] = entries_[i];
             if (valid_utf8_prefix(token) != token.size()) {
-                fail(ErrorKind::format, "the vocabulary entry with id ", id, " is not valid UTF-8");
+                fail(ErrorKind::format, source, ": the vocabulary entry with id ", id, " is not valid UTF-8");
             }
             if (i > 0 && token == entries_[i - 1].token) {
-                fail(ErrorKind::vocabulary, "the vocabulary holds \"", token, "\" twice");
+                fail(ErrorKind::vocabulary, source, ": the vocabulary holds \"", token, "\" twice");
             }
             if (id < 0 || static_cast<std::size_t>(id) >= limit) {
-                fail(ErrorKind::vocabulary, "the id of \"", token, "\" should be from 0 to ", limit - 1, " (for ",
-                     entries_.size(), " tokens), given ", id);
+                fail(ErrorKind::vocabulary, source, ": the id of \"", token, "\" should be from 0 to ", limit - 1,
+                     " (for ", entries_.size(), " tokens), given ", id);
             }
             if (by_id_.size() <= static_cast<std::size_t>(id)) by_id_.resize(static_cast<std::size_t>(id) + 1, absent);
             by_id_[static_cast<std::size_t>(id)] = static_cast<std::uint32_t>(i);
@@ -96,7 +108,9 @@ public:
     WordPiece(const Vocabulary& vocabulary, const TokenizerConfig& config)
         : max_characters_(config.max_input_chars_per_word) {
         const auto unknown = vocabulary.find(config.unk_token);
-        if (!unknown) fail(ErrorKind::vocabulary, "the vocabulary lacks the unknown token \"", config.unk_token, "\"");
+        if (!unknown)
+            fail(ErrorKind::vocabulary, config.source, ": the vocabulary lacks the unknown token \"", config.unk_token,
+                 "\"");
         unknown_id_ = *unknown;
 
         const std::string& prefix = config.continuing_subword_prefix;
@@ -105,6 +119,7 @@ public:
         for (const auto& [token, id] : vocabulary.entries()) {
             // Longer than any word: never matches, and need not cost a path in the trie.
             if (count_characters(token) > max_characters_ + count_characters(prefix)) continue;
+            check_token_size(token, config.source);
             entries.push_back({token, id});
         }
         trie_ = Trie(entries);

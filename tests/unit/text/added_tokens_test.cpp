@@ -11,6 +11,7 @@
 using bert::AddedToken;
 using bert::ErrorKind;
 using bert::NormalizerConfig;
+using bert::TokenizerConfig;
 using bert::detail::AddedTokenMatcher;
 using bert::detail::AddedVocabulary;
 using bert::detail::Normalizer;
@@ -62,7 +63,9 @@ TEST(AddedTokenMatcher, TokensInsideTakenWhitespaceOverlapAsInTheReference) {
 AddedVocabulary make(const std::vector<AddedToken>& tokens) {
     NormalizerConfig config;
     config.decompose = config.strip_nonspacing_marks = config.lowercase = true;
-    return AddedVocabulary(tokens, Vocabulary({{"a", 0}, {"b", 1}, {"c", 7}}), Normalizer(config));
+    TokenizerConfig tokenizer;
+    tokenizer.added_tokens = tokens;
+    return AddedVocabulary(tokenizer, Vocabulary({{"a", 0}, {"b", 1}, {"c", 7}}), Normalizer(config));
 }
 
 TEST(AddedVocabulary, NumbersTokensAsTheReferenceDoes) {
@@ -88,6 +91,7 @@ TEST(AddedVocabulary, RefusesTokensThatCannotBeFound) {
         make({{"\u0301", false, false, false, true, false}});
     });
     bert_test::expect_error(ErrorKind::format, {"UTF-8"}, [] { make({{"\xFF"}}); });
+    bert_test::expect_error(ErrorKind::unsupported, {"1025"}, [] { make({{std::string(1025, 'a')}}); });
 }
 
 }  // namespace

@@ -266,6 +266,18 @@ TEST(Tokenizer, TakesAnyBytes) {
     }
 }
 
+TEST(Tokenizer, RefusesTextsWhosePositionsDoNotFit) {
+    const Tokenizer tokenizer(make_config());
+    const char byte = 'a';
+    for (const std::size_t size : {std::size_t{1} << 31, std::size_t{1} << 32, std::size_t{1} << 40}) {
+        const std::string_view text(&byte, size);  // the size is looked at before the bytes are
+        TokenIds ids;
+        expect_error(ErrorKind::input, {std::to_string(size)}, [&] { tokenizer.encode(text); });
+        expect_error(ErrorKind::input, {std::to_string(size)}, [&] { tokenizer.encode("a", text); });
+        expect_error(ErrorKind::input, {std::to_string(size)}, [&] { tokenizer.encode_ids(text, {}, ids); });
+    }
+}
+
 // Texts made to be slow: time and memory must stay linear. A quadratic step would take hours here.
 TEST(Tokenizer, StaysLinearOnHostileTexts) {
     TokenizerConfig config = make_config();

@@ -72,6 +72,17 @@ TEST(WordPiece, NeedsTheUnknownToken) {
     expect_error(ErrorKind::vocabulary, {"[UNK]"}, [&] { WordPiece(make_vocabulary({"a"}), config); });
 }
 
+TEST(WordPiece, RefusesTokensLongEnoughToMakeItSlow) {
+    const std::string token(1025, 'a');
+    TokenizerConfig config;
+    config.source = "folder/vocab.txt";
+    EXPECT_NO_THROW(WordPiece(make_vocabulary({"[UNK]", token}), config));  // longer than any word: never met
+    config.max_input_chars_per_word = 5000;
+    expect_error(ErrorKind::unsupported, {"folder/vocab.txt", "1025", "aaaa"}, [&] {
+        WordPiece(make_vocabulary({"[UNK]", token}), config);
+    });
+}
+
 TEST(Vocabulary, MapsBothWays) {
     const Vocabulary vocabulary({{"b", 0}, {"a", 5}, {"", 2}});
     EXPECT_EQ(vocabulary.size(), 3u);
