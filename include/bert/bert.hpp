@@ -10,6 +10,7 @@
 #include <bert/io/model_config.hpp>
 #include <bert/io/safetensors.hpp>
 #include <bert/io/sentence_config.hpp>
+#include <bert/model/any_bert_model.hpp>
 #include <bert/model/bert_model.hpp>
 #include <bert/nn/batch.hpp>
 #include <bert/nn/embeddings.hpp>

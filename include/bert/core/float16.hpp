@@ -39,6 +39,14 @@ struct float16 {
 struct bfloat16 {
     std::uint16_t bits = 0;
 
+    /// The nearest bfloat16, ties to even; a NaN stays one.
+    static bfloat16 from_float(float value) noexcept {
+        std::uint32_t word;
+        std::memcpy(&word, &value, sizeof word);
+        if ((word & 0x7FFFFFFFu) > 0x7F800000u) return {static_cast<std::uint16_t>((word >> 16) | 0x40u)};
+        return {static_cast<std::uint16_t>((word + 0x7FFFu + ((word >> 16) & 1u)) >> 16)};
+    }
+
     explicit operator float() const noexcept {
         const std::uint32_t word = static_cast<std::uint32_t>(bits) << 16;
         float value;

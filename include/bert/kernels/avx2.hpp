@@ -1,4 +1,4 @@
-// The float kernels for x86 with AVX2 and FMA: 8 floats a vector, 16 registers. Depends on kernels.
+// The kernels for x86 with AVX2 and FMA: 8 floats a vector, 16 registers. Depends on kernels.
 #pragma once
 
 #include <bert/kernels/table.hpp>
@@ -32,6 +32,16 @@ struct vec {
     }
     static BERT_ALWAYS_INLINE void store_partial(float* p, std::ptrdiff_t n, vec a) {
         _mm256_maskstore_ps(p, lanes_below(n), a.v);
+    }
+
+    /// The first or second of each of `size` pairs.
+    static BERT_ALWAYS_INLINE vec even_bfloat16(const bfloat16* pairs) {
+        return {
+            _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(pairs)), 16))};
+    }
+    static BERT_ALWAYS_INLINE vec odd_bfloat16(const bfloat16* pairs) {
+        return {_mm256_castsi256_ps(
+            _mm256_and_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(pairs)), _mm256_set1_epi32(-65536)))};
     }
 
     static BERT_ALWAYS_INLINE vec add(vec a, vec b) { return {_mm256_add_ps(a.v, b.v)}; }
@@ -76,11 +86,52 @@ private:
     }
 };
 
-inline constexpr const char* name = "avx2";
-inline constexpr int row_tile = 6;  // 12 sums, 2 weights and a value fill the 16 registers
-inline constexpr int panel_vecs = 2;
+/// Sums of products of 8-bit values and weights, by way of 16 bits: the instruction that multiplies bytes saturates.
+/// Each sum takes four neighbours. Weights come four to a 32-bit lane, values as 16-bit numbers in the order 0 2 1 3;
+/// part 0 are the features 0 and 2, part 1 the features 1 and 3.
+struct dot {
+    using Value = std::int16_t;
+    static constexpr int offset = 0;  // values are stored less this
+    static constexpr int parts = 2;
+    using Weights = __m256i;
+    using Sum = __m256i;
 
-#include <bert/kernels/generic/encoder.inl>
+    static BERT_ALWAYS_INLINE Sum zero() { return _mm256_setzero_si256(); }
+    static BERT_ALWAYS_INLINE Weights load(int part, const std::int8_t* p) {
+        const __m256i fours = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+        return _mm256_srai_epi16(part == 0 ? _mm256_slli_epi16(fours, 8) : fours, 8);
+    }
+    /// One row's four values, for all outputs.
+    static BERT_ALWAYS_INLINE Weights repeat(int part, const Value* four) {
+        int two;
+        std::memcpy(&two, four + 2 * part, sizeof two);
+        return _mm256_set1_epi32(two);
+    }
+    static BERT_ALWAYS_INLINE Sum add(Sum sum, Weights weights, Weights values) {
+        return _mm256_add_epi32(sum, _mm256_madd_epi16(weights, values));
+    }
+    static BERT_ALWAYS_INLINE vec to_float(Sum sum) { return {_mm256_cvtepi32_ps(sum)}; }
+
+    /// to = x rounded, plus zero_point, within 0 to 255: vec::size values.
+    static BERT_ALWAYS_INLINE void quantise(Value* to, vec x, int zero_point) {
+        __m256i q = _mm256_add_epi32(_mm256_cvtps_epi32(x.v), _mm256_set1_epi32(zero_point));
+        q = _mm256_min_epi32(_mm256_max_epi32(q, _mm256_setzero_si256()), _mm256_set1_epi32(255));
+        const __m256i upper = _mm256_shuffle_epi32(q, _MM_SHUFFLE(3, 2, 3, 2));
+        const __m256i pairs = _mm256_or_si256(q, _mm256_slli_epi32(upper, 16));
+        const __m256i packed = _mm256_permute4x64_epi64(pairs, _MM_SHUFFLE(3, 1, 2, 0));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(packed));
+    }
+};
+
+inline constexpr int panel_vecs = 2;
+inline constexpr int float_row_tile = 6;  // 12 sums, 2 weights and a value fill the 16 registers
+inline constexpr int int8_row_tile = 6;
+
+#include <bert/kernels/generic/all.inl>
+
+inline constexpr KernelTable<float> table{
+    "avx2",    kernel<FloatProduct>, kernel<Bfloat16Product>, kernel<Int8Product>, attention_scratch, attention,
+    layer_norm};
 
 }  // namespace avx2
 

@@ -1,4 +1,4 @@
-// The float kernels for x86 with AVX-512 (F, BW, DQ, VL): 16 floats a vector, 32 registers. Depends on kernels.
+// The kernels for x86 with AVX-512 (F, BW, DQ, VL): 16 floats a vector, 32 registers. Depends on kernels.
 #pragma once
 
 #include <bert/kernels/table.hpp>
@@ -15,12 +15,17 @@
 
 #if defined(__GNUC__) && !defined(__clang__)
 // GCC 12's own header passes deliberately undefined vectors and then warns of them (GCC bug 105593).
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#define BERT_AVX512_BEGIN(isa)                                   \
+    BERT_DETAIL_PRAGMA(GCC diagnostic push)                      \
+    BERT_DETAIL_PRAGMA(GCC diagnostic ignored "-Wuninitialized") \
+    BERT_DETAIL_PRAGMA(GCC diagnostic ignored "-Wmaybe-uninitialized") BERT_TARGET_BEGIN(isa)
+#define BERT_AVX512_END BERT_TARGET_END BERT_DETAIL_PRAGMA(GCC diagnostic pop)
+#else
+#define BERT_AVX512_BEGIN(isa) BERT_TARGET_BEGIN(isa)
+#define BERT_AVX512_END BERT_TARGET_END
 #endif
 
-BERT_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
+BERT_AVX512_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 BERT_NAMESPACE_BEGIN
 
 namespace avx512 {
@@ -39,6 +44,13 @@ struct vec {
     }
     static BERT_ALWAYS_INLINE void store_partial(float* p, std::ptrdiff_t n, vec a) {
         _mm512_mask_storeu_ps(p, lanes_below(n), a.v);
+    }
+
+    static BERT_ALWAYS_INLINE vec even_bfloat16(const bfloat16* pairs) {
+        return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(pairs), 16))};
+    }
+    static BERT_ALWAYS_INLINE vec odd_bfloat16(const bfloat16* pairs) {
+        return {_mm512_castsi512_ps(_mm512_and_si512(_mm512_loadu_si512(pairs), _mm512_set1_epi32(-65536)))};
     }
 
     static BERT_ALWAYS_INLINE vec add(vec a, vec b) { return {_mm512_add_ps(a.v, b.v)}; }
@@ -81,19 +93,55 @@ private:
     }
 };
 
-inline constexpr const char* name = "avx512";
-inline constexpr int row_tile = 8;  // 24 sums and 3 weights of the 32 registers
-inline constexpr int panel_vecs = 3;
+/// See avx2::dot.
+struct dot {
+    using Value = std::int16_t;
+    static constexpr int offset = 0;
+    static constexpr int parts = 2;
+    using Weights = __m512i;
+    using Sum = __m512i;
 
-#include <bert/kernels/generic/encoder.inl>
+    static BERT_ALWAYS_INLINE Sum zero() { return _mm512_setzero_si512(); }
+    static BERT_ALWAYS_INLINE Weights load(int part, const std::int8_t* p) {
+        const __m512i fours = _mm512_loadu_si512(p);
+        return _mm512_srai_epi16(part == 0 ? _mm512_slli_epi16(fours, 8) : fours, 8);
+    }
+    static BERT_ALWAYS_INLINE Weights repeat(int part, const Value* four) {
+        int two;
+        std::memcpy(&two, four + 2 * part, sizeof two);
+        return _mm512_set1_epi32(two);
+    }
+    static BERT_ALWAYS_INLINE Sum add(Sum sum, Weights weights, Weights values) {
+        return _mm512_add_epi32(sum, _mm512_madd_epi16(weights, values));
+    }
+    static BERT_ALWAYS_INLINE vec to_float(Sum sum) { return {_mm512_cvtepi32_ps(sum)}; }
+
+    static BERT_ALWAYS_INLINE __m512i rounded(vec x, int zero_point) {
+        const __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(x.v), _mm512_set1_epi32(zero_point));
+        return _mm512_min_epi32(_mm512_max_epi32(q, _mm512_setzero_si512()), _mm512_set1_epi32(255));
+    }
+    static BERT_ALWAYS_INLINE void quantise(Value* to, vec x, int zero_point) {
+        // 32-bit lanes to 16 bits, then 1 and 2 of every four change places.
+        const __m256i narrow = _mm512_cvtepi32_epi16(rounded(x, zero_point));
+        const __m256i swapped =
+            _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(narrow, _MM_SHUFFLE(3, 1, 2, 0)), _MM_SHUFFLE(3, 1, 2, 0));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), swapped);
+    }
+};
+
+inline constexpr int panel_vecs = 3;
+inline constexpr int float_row_tile = 8;  // 24 sums and 3 weights of the 32 registers
+inline constexpr int int8_row_tile = 8;
+
+#include <bert/kernels/generic/all.inl>
+
+inline constexpr KernelTable<float> table{
+    "avx512",  kernel<FloatProduct>, kernel<Bfloat16Product>, kernel<Int8Product>, attention_scratch, attention,
+    layer_norm};
 
 }  // namespace avx512
 
 BERT_NAMESPACE_END
-BERT_TARGET_END
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
+BERT_AVX512_END
 
 #endif

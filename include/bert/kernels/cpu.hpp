@@ -19,7 +19,10 @@ BERT_NAMESPACE_BEGIN
 /// system saves its registers.
 struct CpuFeatures {
     bool avx2_fma = false;
+    bool avx_vnni = false;
     bool avx512 = false;  ///< F, BW, DQ and VL
+    bool avx512_vnni = false;
+    bool avx512_bf16 = false;
 };
 
 #if defined(BERT_X86)
@@ -71,6 +74,12 @@ inline CpuFeatures detect_cpu() noexcept {
     features.avx2_fma = saves_ymm && bit(one.ecx, 28) && bit(one.ecx, 12) && bit(seven.ebx, 5);
     features.avx512 = features.avx2_fma && saves_zmm && bit(seven.ebx, 16) && bit(seven.ebx, 17) &&
                       bit(seven.ebx, 30) && bit(seven.ebx, 31);
+    features.avx512_vnni = features.avx512 && bit(seven.ecx, 11);
+    if (seven.eax >= 1) {
+        const auto seven_one = detail::cpuid(7, 1);
+        features.avx_vnni = features.avx2_fma && bit(seven_one.eax, 4);
+        features.avx512_bf16 = features.avx512 && bit(seven_one.eax, 5);
+    }
     return features;
 }
 

@@ -3,7 +3,10 @@
 
 #include <bert/error.hpp>
 #include <bert/kernels/avx2.hpp>
+#include <bert/kernels/avx2_vnni.hpp>
 #include <bert/kernels/avx512.hpp>
+#include <bert/kernels/avx512_bf16.hpp>
+#include <bert/kernels/avx512_vnni.hpp>
 #include <bert/kernels/cpu.hpp>
 #include <bert/kernels/neon.hpp>
 #include <bert/kernels/scalar.hpp>
@@ -25,7 +28,10 @@ std::vector<const KernelTable<T>*> available_kernels() {
     if constexpr (std::is_same_v<T, float>) {
 #if defined(BERT_X86)
         const CpuFeatures cpu = detect_cpu();
+        if (cpu.avx512_vnni && cpu.avx512_bf16) tables.push_back(&avx512_bf16::table);
+        if (cpu.avx512_vnni) tables.push_back(&avx512_vnni::table);
         if (cpu.avx512) tables.push_back(&avx512::table);
+        if (cpu.avx_vnni) tables.push_back(&avx2_vnni::table);
         if (cpu.avx2_fma) tables.push_back(&avx2::table);
         tables.push_back(&sse2::table);
 #elif defined(BERT_ARM64)

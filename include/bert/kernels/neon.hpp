@@ -1,4 +1,4 @@
-// The float kernels for 64-bit ARM: 4 floats a vector, 32 registers. Depends on kernels.
+// The kernels for 64-bit ARM: 4 floats a vector, 32 registers. Depends on kernels.
 #pragma once
 
 #include <bert/kernels/table.hpp>
@@ -36,6 +36,14 @@ struct vec {
         for (std::ptrdiff_t i = 0; i < n; ++i) p[i] = values[i];
     }
 
+    static BERT_ALWAYS_INLINE vec even_bfloat16(const bfloat16* pairs) {
+        return {vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_u16(vld1q_u16(&pairs->bits)), 16))};
+    }
+    static BERT_ALWAYS_INLINE vec odd_bfloat16(const bfloat16* pairs) {
+        const uint32x4_t both = vreinterpretq_u32_u16(vld1q_u16(&pairs->bits));
+        return {vreinterpretq_f32_u32(vandq_u32(both, vdupq_n_u32(0xFFFF0000u)))};
+    }
+
     static BERT_ALWAYS_INLINE vec add(vec a, vec b) { return {vaddq_f32(a.v, b.v)}; }
     static BERT_ALWAYS_INLINE vec sub(vec a, vec b) { return {vsubq_f32(a.v, b.v)}; }
     static BERT_ALWAYS_INLINE vec mul(vec a, vec b) { return {vmulq_f32(a.v, b.v)}; }
@@ -61,11 +69,49 @@ struct vec {
     static BERT_ALWAYS_INLINE float largest(vec a) { return vmaxvq_f32(a.v); }
 };
 
-inline constexpr const char* name = "neon";
-inline constexpr int row_tile = 6;  // 24 sums and 4 weights of the 32 registers
-inline constexpr int panel_vecs = 4;
+/// Sums of products of 8-bit values and weights, four features to a sum. Values are stored less 128: their products
+/// then fit into 16 bits.
+struct dot {
+    using Value = std::int8_t;
+    static constexpr int offset = 128;
+    static constexpr int parts = 1;
+    using Weights = int8x16_t;
+    /// Two neighbouring lanes make the sum of one output.
+    struct Sum {
+        int32x4_t lower, upper;
+    };
 
-#include <bert/kernels/generic/encoder.inl>
+    static BERT_ALWAYS_INLINE Sum zero() { return {vdupq_n_s32(0), vdupq_n_s32(0)}; }
+    static BERT_ALWAYS_INLINE Weights load(int, const std::int8_t* p) { return vld1q_s8(p); }
+    static BERT_ALWAYS_INLINE Weights repeat(int, const Value* four) {
+        std::int32_t word;
+        std::memcpy(&word, four, sizeof word);
+        return vreinterpretq_s8_s32(vdupq_n_s32(word));
+    }
+    static BERT_ALWAYS_INLINE Sum add(Sum sum, Weights weights, Weights values) {
+        return {vpadalq_s16(sum.lower, vmull_s8(vget_low_s8(weights), vget_low_s8(values))),
+                vpadalq_s16(sum.upper, vmull_high_s8(weights, values))};
+    }
+    static BERT_ALWAYS_INLINE vec to_float(Sum sum) { return {vcvtq_f32_s32(vpaddq_s32(sum.lower, sum.upper))}; }
+
+    static BERT_ALWAYS_INLINE void quantise(Value* to, vec x, int zero_point) {
+        const int32x4_t q = vaddq_s32(vcvtnq_s32_f32(x.v), vdupq_n_s32(zero_point - offset));
+        const int16x4_t half = vqmovn_s32(q);
+        const int8x8_t narrow = vqmovn_s16(vcombine_s16(half, half));
+        const std::int32_t word = vget_lane_s32(vreinterpret_s32_s8(narrow), 0);
+        std::memcpy(to, &word, sizeof word);
+    }
+};
+
+inline constexpr int panel_vecs = 4;
+inline constexpr int float_row_tile = 6;  // 24 sums and 4 weights of the 32 registers
+inline constexpr int int8_row_tile = 3;   // a sum takes two registers
+
+#include <bert/kernels/generic/all.inl>
+
+inline constexpr KernelTable<float> table{
+    "neon",    kernel<FloatProduct>, kernel<Bfloat16Product>, kernel<Int8Product>, attention_scratch, attention,
+    layer_norm};
 
 }  // namespace neon
 

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 
 BERT_NAMESPACE_BEGIN
@@ -16,38 +17,156 @@ namespace scalar {
 
 inline constexpr std::ptrdiff_t panel_width = 8;
 
-template <class T>
-void pack(const T* weights, std::ptrdiff_t out_features, std::ptrdiff_t in_features, T* packed) {
-    for (std::ptrdiff_t first = 0; first < out_features; first += panel_width) {
-        for (std::ptrdiff_t k = 0; k < in_features; ++k) {
-            for (std::ptrdiff_t j = 0; j < panel_width; ++j) {
-                *packed++ = first + j < out_features ? weights[(first + j) * in_features + k] : T(0);
-            }
-        }
+inline std::ptrdiff_t panels(std::ptrdiff_t out_features) {
+    return (out_features + panel_width - 1) / panel_width;
+}
+
+/// From sums to outputs, for the panel that begins at `column`.
+template <class T, class W>
+void finish(const LinearArguments<T, W>& a, std::ptrdiff_t row, std::ptrdiff_t column, const T* sums) {
+    for (std::ptrdiff_t j = 0; j < std::min(panel_width, a.last - column); ++j) {
+        T value = activate(a.activation, sums[j] + a.bias[column + j]);
+        if (a.residual) value += a.residual[row * a.residual_stride + column + j];
+        a.y[row * a.y_stride + column + j] = value;
     }
 }
 
 template <class T>
-void linear(const T* x, std::ptrdiff_t x_stride, std::ptrdiff_t rows, std::ptrdiff_t in_features, const T* packed,
-            const T* bias, Activation activation, const T* residual, std::ptrdiff_t residual_stride,
-            std::ptrdiff_t first, std::ptrdiff_t last, T* y, std::ptrdiff_t y_stride) {
-    for (std::ptrdiff_t column = first; column < last; column += panel_width) {
-        const T* const panel = packed + column * in_features;
-        const std::ptrdiff_t width = std::min(panel_width, last - column);
-        for (std::ptrdiff_t row = 0; row < rows; ++row) {
-            T sums[panel_width] = {};
+T widen(T weight) {
+    return weight;
+}
+template <class T>
+T widen(bfloat16 weight) {
+    return static_cast<T>(static_cast<float>(weight));
+}
+
+template <class T>
+void narrow(T weight, T& out) {
+    out = weight;
+}
+template <class T>
+void narrow(T weight, bfloat16& out) {
+    out = bfloat16::from_float(static_cast<float>(weight));
+}
+
+/// Weights that are numbers by themselves: floats, doubles, bfloat16.
+template <class T, class W>
+struct Plain {
+    static std::size_t packed_size(std::ptrdiff_t out_features, std::ptrdiff_t in_features) {
+        return static_cast<std::size_t>(panels(out_features) * panel_width) * static_cast<std::size_t>(in_features);
+    }
+
+    static void pack(const T* weights, std::ptrdiff_t out_features, std::ptrdiff_t in_features, W* packed) {
+        for (std::ptrdiff_t first = 0; first < out_features; first += panel_width) {
             for (std::ptrdiff_t k = 0; k < in_features; ++k) {
-                const T value = x[row * x_stride + k];
-                for (std::ptrdiff_t j = 0; j < panel_width; ++j) sums[j] += value * panel[k * panel_width + j];
-            }
-            for (std::ptrdiff_t j = 0; j < width; ++j) {
-                T value = activate(activation, sums[j] + bias[column + j]);
-                if (residual) value += residual[row * residual_stride + column + j];
-                y[row * y_stride + column + j] = value;
+                for (std::ptrdiff_t j = 0; j < panel_width; ++j) {
+                    narrow(first + j < out_features ? weights[(first + j) * in_features + k] : T(0), *packed++);
+                }
             }
         }
     }
-}
+
+    static std::size_t scratch_size(std::ptrdiff_t, std::ptrdiff_t) { return 0; }
+
+    static void run(const LinearArguments<T, W>& a) {
+        for (std::ptrdiff_t column = a.first; column < a.last; column += panel_width) {
+            const W* const panel = a.packed + column * a.in_features;
+            for (std::ptrdiff_t row = 0; row < a.rows; ++row) {
+                T sums[panel_width] = {};
+                for (std::ptrdiff_t k = 0; k < a.in_features; ++k) {
+                    const T value = a.x[row * a.x_stride + k];
+                    for (std::ptrdiff_t j = 0; j < panel_width; ++j) {
+                        sums[j] += value * widen<T>(panel[k * panel_width + j]);
+                    }
+                }
+                finish(a, row, column, sums);
+            }
+        }
+    }
+};
+
+/// 8-bit weights and activations; generic/int8.inl has the formula. A panel holds the weights of one output after
+/// another, then their scales.
+template <class T>
+struct Int8 {
+    static std::ptrdiff_t panel_size(std::ptrdiff_t in_features) {
+        return panel_width * (in_features + static_cast<std::ptrdiff_t>(sizeof(float)));
+    }
+
+    static std::size_t packed_size(std::ptrdiff_t out_features, std::ptrdiff_t in_features) {
+        return static_cast<std::size_t>(panels(out_features) * panel_size(in_features));
+    }
+
+    static void pack(const T* weights, std::ptrdiff_t out_features, std::ptrdiff_t in_features, std::int8_t* packed) {
+        for (std::ptrdiff_t j = 0; j < panels(out_features) * panel_width; ++j) {
+            std::int8_t* const panel = packed + j / panel_width * panel_size(in_features);
+            const T* const row = weights + j * in_features;
+            float largest = 0.0f;
+            for (std::ptrdiff_t k = 0; j < out_features && k < in_features; ++k) {
+                largest = std::max(largest, std::abs(static_cast<float>(row[k])));
+            }
+            const float scale = largest / 127.0f;
+            for (std::ptrdiff_t k = 0; k < in_features; ++k) {
+                const float value = scale > 0.0f ? static_cast<float>(row[k]) / scale : 0.0f;
+                panel[j % panel_width * in_features + k] = static_cast<std::int8_t>(
+                    std::min(std::max(static_cast<int>(value + (value < 0.0f ? -0.5f : 0.5f)), -127), 127));
+            }
+            std::memcpy(panel + panel_width * in_features + j % panel_width * static_cast<std::ptrdiff_t>(sizeof scale),
+                        &scale, sizeof scale);
+        }
+    }
+
+    static std::size_t scratch_size(std::ptrdiff_t, std::ptrdiff_t) { return 0; }
+
+    static void run(const LinearArguments<T, std::int8_t>& a) {
+        for (std::ptrdiff_t row = 0; row < a.rows; ++row) {
+            for (std::ptrdiff_t column = a.first; column < a.last; column += panel_width) {
+                const std::int8_t* const panel = a.packed + column / panel_width * panel_size(a.in_features);
+                T sums[panel_width] = {};
+                for (std::ptrdiff_t first = 0; first < a.in_features; first += int8_block) {
+                    add_block(a.x + row * a.x_stride + first, std::min(int8_block, a.in_features - first),
+                              panel + first, a.in_features, sums);
+                }
+                for (std::ptrdiff_t j = 0; j < panel_width; ++j) {
+                    float scale;
+                    std::memcpy(&scale,
+                                panel + panel_width * a.in_features + j * static_cast<std::ptrdiff_t>(sizeof scale),
+                                sizeof scale);
+                    sums[j] *= static_cast<T>(scale);
+                }
+                finish(a, row, column, sums);
+            }
+        }
+    }
+
+private:
+    static void add_block(const T* x, std::ptrdiff_t size, const std::int8_t* weights, std::ptrdiff_t stride, T* sums) {
+        float low = 0.0f;
+        float high = 0.0f;
+        for (std::ptrdiff_t k = 0; k < size; ++k) {
+            low = std::min(low, static_cast<float>(x[k]));
+            high = std::max(high, static_cast<float>(x[k]));
+        }
+        const float scale = high / 255.0f - low / 255.0f;
+        if (!(scale > 1e-30f)) return;
+        const int zero = static_cast<int>(0.5f - low / scale);
+        const float inverse = 1.0f / scale;
+        for (std::ptrdiff_t j = 0; j < panel_width; ++j) {
+            int sum = 0;
+            for (std::ptrdiff_t k = 0; k < size; ++k) {
+                // Rounds ties to even, as the processors' conversions do.
+                const float rounded = std::nearbyint(static_cast<float>(x[k]) * inverse);
+                const int q = std::min(std::max(static_cast<int>(rounded) + zero, 0), 255);
+                sum += (q - zero) * weights[j * stride + k];
+            }
+            sums[j] += static_cast<T>(sum) * static_cast<T>(scale);
+        }
+    }
+};
+
+template <class T, class W, class Product>
+inline constexpr LinearKernel<T, W> kernel{panel_width, Product::packed_size, Product::pack, Product::scratch_size,
+                                           Product::run};
 
 inline std::size_t attention_scratch(std::ptrdiff_t tokens, std::ptrdiff_t) {
     return static_cast<std::size_t>(tokens);
@@ -95,8 +214,13 @@ void layer_norm(T* x, std::ptrdiff_t stride, std::ptrdiff_t rows, std::ptrdiff_t
 }
 
 template <class T>
-inline constexpr KernelTable<T> table{"scalar",          panel_width,  pack<T>,      linear<T>,
-                                      attention_scratch, attention<T>, layer_norm<T>};
+inline constexpr KernelTable<T> table{"scalar",
+                                      kernel<T, T, Plain<T, T>>,
+                                      kernel<T, bfloat16, Plain<T, bfloat16>>,
+                                      kernel<T, std::int8_t, Int8<T>>,
+                                      attention_scratch,
+                                      attention<T>,
+                                      layer_norm<T>};
 
 }  // namespace scalar
 

@@ -1,36 +1,71 @@
 // The arithmetic of the encoder as a table of plain function pointers, one table per instruction set. Depends on config
-// and core/activation; pointers and integers only, no Eigen.
+// and core; pointers and integers only, no Eigen.
 #pragma once
 
 #include <bert/config.hpp>
 #include <bert/core/activation.hpp>
+#include <bert/core/float16.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 BERT_NAMESPACE_BEGIN
 
-/// What the layers call. T is the type of activations and weights; strides are in elements.
+/// What a dense layer computes: y = activation(x W^T + bias) + residual for `rows` rows and the outputs [first, last).
+/// T is the type of activations, W of weights; strides are in elements.
+template <class T, class W>
+struct LinearArguments {
+    const T* x;  ///< rows x in_features
+    std::ptrdiff_t x_stride;
+    std::ptrdiff_t rows;
+    std::ptrdiff_t in_features;
+    const W* packed;  ///< from LinearKernel::pack
+    const T* bias;    ///< out_features values, rounded up to whole panels
+    Activation activation;
+    const T* residual;  ///< rows x out_features, or null for none
+    std::ptrdiff_t residual_stride;
+    std::ptrdiff_t first;  ///< a multiple of panel_width
+    std::ptrdiff_t last;
+    T* y;  ///< rows x out_features; may be the residual itself
+    std::ptrdiff_t y_stride;
+    std::byte* scratch;  ///< LinearKernel::scratch_size bytes, 64-byte aligned
+};
+
+/// Products with weights of type W. Weights are packed into panels: panel_width outputs side by side, for one input
+/// feature (or as many as one instruction takes) after another, the last panel filled up with zeros.
+///
+/// With bfloat16 weights, sums are kept in float; the table avx512_bf16 rounds activations to bfloat16 as well. With
+/// int8 weights every output has a scale of its own, and activations are quantised on the way: `int8_block` features of
+/// a row share a scale and a zero point. The integers are the same with every table.
+template <class T, class W>
+struct LinearKernel {
+    std::ptrdiff_t panel_width;
+    /// Values of W that packed weights take.
+    std::size_t (*packed_size)(std::ptrdiff_t out_features, std::ptrdiff_t in_features);
+    /// weights: out_features x in_features, contiguous.
+    void (*pack)(const T* weights, std::ptrdiff_t out_features, std::ptrdiff_t in_features, W* packed);
+    /// Bytes of scratch memory that run() needs.
+    std::size_t (*scratch_size)(std::ptrdiff_t rows, std::ptrdiff_t in_features);
+    void (*run)(const LinearArguments<T, W>& arguments);
+};
+
+/// Input features that share a scale where activations are quantised to 8 bits: few enough for outliers to harm few
+/// others, enough for the integers to do most of the work. A multiple of 16.
+inline constexpr std::ptrdiff_t int8_block = 128;
+
+/// What the layers call. T is the type of activations.
 ///
 /// Every output row depends on its own input row alone, and every sum runs in an order fixed by its length: with one
 /// table a token's result has the same bits in whatever batch, block or thread it is computed. Tables differ from each
 /// other by rounding only.
 template <class T>
 struct KernelTable {
-    const char* name;            ///< as BERT_KERNELS and LoadOptions::kernels call it
-    std::ptrdiff_t panel_width;  ///< outputs whose weights lie side by side in a packed panel
+    const char* name;  ///< as BERT_KERNELS and LoadOptions::kernels call it
 
-    /// Packs weights, out_features rows of in_features, into panels: for each input feature, panel_width outputs in a
-    /// row. The last panel is filled up with zeros. packed: packed_size(table, out_features, in_features) values.
-    void (*pack)(const T* weights, std::ptrdiff_t out_features, std::ptrdiff_t in_features, T* packed);
-
-    /// y = activation(x W^T + bias) + residual for `rows` rows and the outputs [first, last), `first` being a multiple
-    /// of panel_width. x: rows x in_features; bias: out_features rounded up to whole panels; residual (null for none)
-    /// and y: rows x out_features; y may be the residual itself.
-    void (*linear)(const T* x, std::ptrdiff_t x_stride, std::ptrdiff_t rows, std::ptrdiff_t in_features,
-                   const T* packed, const T* bias, Activation activation, const T* residual,
-                   std::ptrdiff_t residual_stride, std::ptrdiff_t first, std::ptrdiff_t last, T* y,
-                   std::ptrdiff_t y_stride);
+    LinearKernel<T, T> linear;
+    LinearKernel<T, bfloat16> linear_bfloat16;
+    LinearKernel<T, std::int8_t> linear_int8;
 
     /// Values of scratch memory that attention() needs for a text of `tokens`.
     std::size_t (*attention_scratch)(std::ptrdiff_t tokens, std::ptrdiff_t head_dim);
@@ -47,16 +82,23 @@ struct KernelTable {
                        const T* bias, T epsilon);
 };
 
-/// `size` rounded up to whole panels of the table.
-template <class T>
-std::ptrdiff_t padded_size(const KernelTable<T>& table, std::ptrdiff_t size) {
-    return (size + table.panel_width - 1) / table.panel_width * table.panel_width;
+/// The products of a table with weights of type W.
+template <class W, class T>
+const LinearKernel<T, W>& linear_kernel(const KernelTable<T>& table) noexcept {
+    if constexpr (std::is_same_v<W, T>) {
+        return table.linear;
+    } else if constexpr (std::is_same_v<W, bfloat16>) {
+        return table.linear_bfloat16;
+    } else {
+        static_assert(std::is_same_v<W, std::int8_t>, "weights are of the activations' type, bfloat16 or int8");
+        return table.linear_int8;
+    }
 }
 
-/// Values that packed weights take.
-template <class T>
-std::size_t packed_size(const KernelTable<T>& table, std::ptrdiff_t out_features, std::ptrdiff_t in_features) {
-    return static_cast<std::size_t>(padded_size(table, out_features)) * static_cast<std::size_t>(in_features);
+/// `size` rounded up to whole panels.
+template <class T, class W>
+std::ptrdiff_t padded_size(const LinearKernel<T, W>& kernel, std::ptrdiff_t size) {
+    return (size + kernel.panel_width - 1) / kernel.panel_width * kernel.panel_width;
 }
 
 BERT_NAMESPACE_END

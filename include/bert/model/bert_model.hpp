@@ -23,6 +23,9 @@ BERT_NAMESPACE_BEGIN
 /// How a model is opened.
 struct LoadOptions {
     bool memory_map = true;  ///< false copies the weight files instead: for files that may change while in use
+    /// Instruction set to compute with, one of available_kernels(); empty: BERT_KERNELS of the environment, else the
+    /// best this machine has. Not for double.
+    std::string kernels;
 };
 
 /// What a forward pass returns besides the last hidden states.
@@ -43,8 +46,10 @@ struct ModelOutput {
     std::vector<std::vector<RowMatrix<T>>> attentions;
 };
 
-/// BERT (Devlin et al. 2018, https://arxiv.org/abs/1810.04805) as `transformers.BertModel` computes it, with weights of
-/// type W (float, or double to check against). Immutable once made: any number of threads may share one model.
+/// BERT (Devlin et al. 2018, https://arxiv.org/abs/1810.04805) as `transformers.BertModel` computes it, with dense
+/// layers of type W: float; bfloat16 and std::int8_t, which are smaller and faster at the price of some accuracy;
+/// double to check against. Checkpoints of any number format open as any of them. Immutable once made: any number of
+/// threads may share one model.
 template <class W>
 class BertModel {
 public:
@@ -74,7 +79,7 @@ public:
         detail::check_folder(folder);
         ModelConfig config = load_model_config(folder);
         const Checkpoint checkpoint(folder, options.memory_map);
-        Weights weights = Weights::of_encoder(checkpoint);
+        Weights weights = Weights::of_encoder(checkpoint, options.kernels);
         const Index hidden = config.hidden_size;
         const double epsilon = config.layer_norm_eps;
 

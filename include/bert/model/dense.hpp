@@ -1,11 +1,12 @@
 // sentence-transformers' Dense module: a linear layer and an activation over pooled embeddings. Depends on
-// io, nn and model/weights.
+// io, nn and model.
 #pragma once
 
 #include <bert/core/activation.hpp>
 #include <bert/error.hpp>
 #include <bert/io/safetensors.hpp>
 #include <bert/io/sentence_config.hpp>
+#include <bert/model/bert_model.hpp>
 #include <bert/model/weights.hpp>
 #include <bert/nn/linear.hpp>
 
@@ -55,17 +56,18 @@ private:
 };
 
 /// Opens a Dense module's folder. Errors: file, format, shape, unsupported.
-inline Dense load_dense(const DenseConfig& config, bool memory_map = true) {
-    const Checkpoint checkpoint(config.folder, memory_map);
+inline Dense load_dense(const DenseConfig& config, const LoadOptions& options = {}) {
+    const Checkpoint checkpoint(config.folder, options.memory_map);
     Weights weights(checkpoint, "");
+    const auto& kernels = choose_kernels<float>(options.kernels);
     const auto matrix = weights.matrix<float>("linear.weight", config.out_features, config.in_features);
     const auto bias = config.bias ? weights.vector<float>("linear.bias", config.out_features) : Vector<float>();
     std::optional<Linear<float>> residual;
     if (config.residual && config.in_features != config.out_features) {
         residual.emplace(weights.matrix<float>("residual.weight", config.out_features, config.in_features),
-                         Vector<float>());
+                         Vector<float>(), kernels);
     }
-    return Dense(Linear<float>(matrix, bias), config.activation, config.residual, std::move(residual));
+    return Dense(Linear<float>(matrix, bias, kernels), config.activation, config.residual, std::move(residual));
 }
 
 BERT_NAMESPACE_END

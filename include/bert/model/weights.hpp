@@ -9,8 +9,10 @@
 #include <bert/nn/embeddings.hpp>
 #include <bert/nn/linear.hpp>
 
+#include <cmath>
 #include <cstddef>
 #include <cstring>
+#include <limits>
 #include <set>
 #include <string>
 #include <string_view>
@@ -49,14 +51,16 @@ void convert_values(const std::byte* source, std::size_t count, T* out) {
 /// beta).
 class Weights {
 public:
-    /// Tensors whose names start with `prefix`. `checkpoint` must outlive this object.
-    Weights(const Checkpoint& checkpoint, std::string prefix) : checkpoint_(checkpoint), prefix_(std::move(prefix)) {}
+    /// Tensors whose names start with `prefix`. `checkpoint` must outlive this object. Layers are made for the kernel
+    /// table called `kernels`, see choose_kernels().
+    Weights(const Checkpoint& checkpoint, std::string prefix, std::string kernels = {})
+        : checkpoint_(checkpoint), prefix_(std::move(prefix)), kernels_(std::move(kernels)) {}
 
     /// The BERT encoder's tensors, with the prefix they have in this checkpoint. Errors: format (no encoder in it).
-    static Weights of_encoder(const Checkpoint& checkpoint) {
+    static Weights of_encoder(const Checkpoint& checkpoint, const std::string& kernels = {}) {
         const std::string known = "embeddings.word_embeddings.weight";
         for (const char* prefix : {"", "bert."}) {
-            if (checkpoint.find(prefix + known)) return Weights(checkpoint, prefix);
+            if (checkpoint.find(prefix + known)) return Weights(checkpoint, prefix, kernels);
         }
         detail::fail(ErrorKind::format, checkpoint.folder(), ": the weights have no tensor \"", known,
                      "\", with or without the prefix \"bert.\"");
@@ -65,7 +69,7 @@ public:
     /// Whether a tensor of that name exists.
     bool has(const std::string& name) const { return find(name) != nullptr; }
 
-    /// A matrix of exactly rows x cols. Errors: format (missing), shape, unsupported (type).
+    /// A matrix of exactly rows x cols. Errors: format (missing, not finite), shape, unsupported (type).
     template <class T>
     RowMatrix<T> matrix(const std::string& name, Index rows, Index cols) {
         const TensorView& tensor = get(name, {rows, cols});
@@ -104,7 +108,7 @@ public:
         }
         // Allocated only now: the sizes have been found to be those of tensors in the file.
         const Index outputs = static_cast<Index>(names.size()) * out_features;
-        RowMatrix<W> weight(outputs, in_features);
+        RowMatrix<Scalar> weight(outputs, in_features);
         Vector<Scalar> bias(outputs);
         Index row = 0;
         for (const auto& [part_weight, part_bias] : parts) {
@@ -112,13 +116,14 @@ public:
             convert(*part_bias, bias.data() + row);
             row += out_features;
         }
-        return Linear<W>(weight, bias);
+        return Linear<W>(weight, bias, choose_kernels<Scalar>(kernels_));
     }
 
     /// The layer norm "<name>.weight" and "<name>.bias" of `size` features. Errors: as matrix().
     template <class T>
     LayerNorm<T> layer_norm(const std::string& name, Index size, double epsilon) {
-        return LayerNorm<T>(vector<T>(name + ".weight", size), vector<T>(name + ".bias", size), epsilon);
+        return LayerNorm<T>(vector<T>(name + ".weight", size), vector<T>(name + ".bias", size), epsilon,
+                            choose_kernels<T>(kernels_));
     }
 
     /// Fails where the encoder's part of the checkpoint holds a tensor that nobody asked for: a model opened without it
@@ -178,12 +183,18 @@ private:
             case DType::bf16: detail::convert_values<bfloat16>(tensor.data, count, out); break;
             default: detail::convert_values<float>(tensor.data, count, out); break;
         }
+        bool finite = true;
+        for (std::size_t i = 0; i < count; ++i) finite &= std::abs(out[i]) <= std::numeric_limits<T>::max();
+        if (!finite) {
+            detail::fail(ErrorKind::format, tensor.path, ": tensor \"", tensor.name, "\" holds infinities or NaNs");
+        }
         // The values were copied: the file's own copy need not stay in memory.
         tensor.file->drop_pages(tensor.data, tensor.bytes);
     }
 
     const Checkpoint& checkpoint_;
     std::string prefix_;
+    std::string kernels_;
     std::set<std::string> used_;
 };
 

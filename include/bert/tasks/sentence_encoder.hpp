@@ -6,7 +6,7 @@
 #include <bert/core/thread_pool.hpp>
 #include <bert/error.hpp>
 #include <bert/io/sentence_config.hpp>
-#include <bert/model/bert_model.hpp>
+#include <bert/model/any_bert_model.hpp>
 #include <bert/model/dense.hpp>
 #include <bert/nn/pooling.hpp>
 #include <bert/tasks/similarity.hpp>
@@ -34,8 +34,9 @@ struct SentenceEncoderOptions {
     std::optional<bool> normalize;              ///< true: unit length; false: leave out the folder's Normalize module
     std::optional<PoolingMode> pooling;         ///< instead of the folder's
     std::optional<Index> truncate_dim;          ///< keep the first dimensions only (Matryoshka embeddings)
+    WeightType weights = WeightType::float32;   ///< what the model computes with
     unsigned threads = 0;                       ///< 0: as many as the process may use
-    bool memory_map = true;                     ///< see LoadOptions
+    LoadOptions load;                           ///< how the model's files are opened
     /// Accept a vocabulary much smaller than the embedding table. Some folders are published so; in others the
     /// vocabulary file was cut short, which would go unnoticed.
     bool allow_unused_embeddings = false;
@@ -140,7 +141,7 @@ public:
     /// Most tokens of a text, special tokens included.
     std::size_t max_seq_length() const noexcept { return max_seq_length_; }
 
-    const BertModel<float>& model() const noexcept { return model_; }
+    const AnyBertModel& model() const noexcept { return model_; }
     const Tokenizer& tokenizer() const noexcept { return tokenizer_; }
     const SentenceConfig& config() const noexcept { return config_; }
     std::size_t threads() const noexcept { return shared_->threads.size(); }
@@ -262,7 +263,7 @@ private:
         : config_(std::move(config)),
           options_(options),
           tokenizer_(Tokenizer::load(config_.transformer_folder, {options.invalid_utf8, config_.do_lower_case})),
-          model_(BertModel<float>::load(config_.transformer_folder, {options.memory_map})),
+          model_(AnyBertModel::load(config_.transformer_folder, options.weights, options.load)),
           shared_(std::make_unique<Shared>(options.threads)) {
         if (options.pooling) config_.pooling = {*options.pooling};
         if (options.truncate_dim) config_.truncate_dim = options.truncate_dim;
@@ -319,7 +320,7 @@ private:
                 detail::fail(ErrorKind::shape, config->folder, ": \"in_features\" should be ", size, ", given ",
                              config->in_features);
             }
-            dense_.push_back(load_dense(*config, options_.memory_map));
+            dense_.push_back(load_dense(*config, options_.load));
             size = config->out_features;
         }
     }
@@ -382,7 +383,7 @@ private:
     SentenceConfig config_;
     SentenceEncoderOptions options_;
     Tokenizer tokenizer_;
-    BertModel<float> model_;
+    AnyBertModel model_;
     std::size_t max_seq_length_ = 0;
     std::vector<Dense> dense_;
     std::unique_ptr<Shared> shared_;

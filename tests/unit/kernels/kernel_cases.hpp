@@ -6,13 +6,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
 #include <numeric>
 #include <random>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #if defined(__unix__)
@@ -33,89 +36,163 @@ std::vector<float> random_values(std::size_t count, unsigned seed, float scale =
     return values;
 }
 
-/// Floats whose last one is the last thing before an unmapped page, and that start at any alignment.
-class GuardedFloats {
+/// Values whose last one is the last thing before an unmapped page, and that start at any alignment.
+template <class T>
+class Guarded {
 public:
-    explicit GuardedFloats(const std::vector<float>& values) : size_(values.size()) {
+    explicit Guarded(const std::vector<T>& values) : size_(values.size()) {
 #if defined(__unix__)
         const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-        bytes_ = (size_ * sizeof(float) + page - 1) / page * page + page;
-        memory_ =
-            static_cast<std::byte*>(mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-        if (memory_ == MAP_FAILED || mprotect(memory_ + bytes_ - page, page, PROT_NONE) != 0) std::abort();
-        data_ = reinterpret_cast<float*>(memory_ + bytes_ - page) - size_;
+        bytes_ = (size_ * sizeof(T) + page - 1) / page * page + page;
+        void* const memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED) std::abort();
+        memory_ = static_cast<std::byte*>(memory);
+        if (mprotect(memory_ + bytes_ - page, page, PROT_NONE) != 0) std::abort();
+        data_ = reinterpret_cast<T*>(memory_ + bytes_ - page) - size_;
 #else
         storage_ = values;
         data_ = storage_.data();
 #endif
         std::copy(values.begin(), values.end(), data_);
     }
-    explicit GuardedFloats(std::size_t size) : GuardedFloats(std::vector<float>(size, 0.0f)) {}
-    GuardedFloats(const GuardedFloats&) = delete;
-    GuardedFloats& operator=(const GuardedFloats&) = delete;
-    ~GuardedFloats() {
+    explicit Guarded(std::size_t size) : Guarded(std::vector<T>(size)) {}
+    Guarded(const Guarded&) = delete;
+    Guarded& operator=(const Guarded&) = delete;
+    ~Guarded() {
 #if defined(__unix__)
         munmap(memory_, bytes_);
 #endif
     }
 
-    float* data() {
+    T* data() {
         return data_;
     }
-    float operator[](std::ptrdiff_t i) const {
+    const T& operator[](std::ptrdiff_t i) const {
         return data_[i];
-    }
-    std::size_t size() const {
-        return size_;
     }
 
 private:
     std::size_t size_;
-    float* data_ = nullptr;
+    T* data_ = nullptr;
 #if defined(__unix__)
     std::byte* memory_ = nullptr;
     std::size_t bytes_ = 0;
 #else
-    std::vector<float> storage_;
+    std::vector<T> storage_;
 #endif
 };
 
+using GuardedFloats = Guarded<float>;
+
 class Kernels : public testing::TestWithParam<const Table*> {};
 
-struct LinearCase {
-    std::ptrdiff_t rows, in, out;
+/// A dense layer with weights of type W and everything it reads and writes.
+template <class W>
+struct Layer {
+    Layer(const Table& table_, std::ptrdiff_t in_, std::ptrdiff_t out_, const std::vector<float>& weights_)
+        : table(table_),
+          kernel(bert::linear_kernel<W>(table_)),
+          in(in_),
+          out(out_),
+          weights(weights_),
+          bias(random_values(static_cast<std::size_t>(bert::padded_size(kernel, out_)), 3)),
+          packed(kernel.packed_size(out_, in_)) {
+        kernel.pack(weights.data(), out, in, packed.data());
+    }
+
+    /// The outputs [first, last) of `rows` rows at x, into y (rows x out).
+    void run(float* x, std::ptrdiff_t rows, Activation activation, const float* residual, std::ptrdiff_t first,
+             std::ptrdiff_t last, float* y) {
+        Guarded<std::byte> scratch((kernel.scratch_size(rows, in) + 63) / 64 * 64);
+        bert::LinearArguments<float, W> a{};
+        a.x = x;
+        a.x_stride = in;
+        a.rows = rows;
+        a.in_features = in;
+        a.packed = packed.data();
+        a.bias = bias.data();
+        a.activation = activation;
+        a.residual = residual;
+        a.residual_stride = out;
+        a.first = first;
+        a.last = last;
+        a.y = y;
+        a.y_stride = out;
+        a.scratch = scratch.data();
+        kernel.run(a);
+    }
+
+    const Table& table;
+    const bert::LinearKernel<float, W>& kernel;
+    std::ptrdiff_t in, out;
+    std::vector<float> weights;
+    std::vector<float> bias;
+    Guarded<W> packed;
 };
 
-TEST_P(Kernels, LinearEqualsDoubleArithmetic) {
-    const Table& table = *GetParam();
-    const LinearCase cases[] = {{1, 1, 1},    {1, 20, 60},  {2, 7, 5},    {3, 100, 100}, {5, 33, 49},
-                                {6, 384, 48}, {7, 64, 97},  {8, 60, 180}, {9, 128, 384}, {13, 17, 16},
-                                {17, 50, 33}, {48, 96, 31}, {49, 40, 95}, {64, 8, 144}};
+double rounded_to_bfloat16(double value) {
+    return static_cast<double>(static_cast<float>(bert::bfloat16::from_float(static_cast<float>(value))));
+}
+
+/// The product of a row of inputs and a row of weights as a layer of type W should have it, in double.
+template <class W>
+double product(const Table& table, const float* x, const float* w, std::ptrdiff_t in) {
+    double sum = 0;
+    if constexpr (std::is_same_v<W, std::int8_t>) {
+        const auto size = [](float a, float b) { return std::abs(a) < std::abs(b); };
+        const double scale = static_cast<double>(std::abs(*std::max_element(w, w + in, size))) / 127;
+        for (std::ptrdiff_t first = 0; first < in; first += bert::int8_block) {
+            const float* const end = x + std::min(in, first + bert::int8_block);
+            const double low = std::min(0.0, static_cast<double>(*std::min_element(x + first, end)));
+            const double high = std::max(0.0, static_cast<double>(*std::max_element(x + first, end)));
+            const double step = (high - low) / 255;
+            const double zero = std::floor(0.5 - low / step);
+            for (const float* value = x + first; step > 0 && value < end; ++value) {
+                const double q = std::clamp(std::nearbyint(static_cast<double>(*value) / step) + zero, 0.0, 255.0);
+                sum += (q - zero) * step * std::round(static_cast<double>(w[value - x]) / scale) * scale;
+            }
+        }
+    } else {
+        for (std::ptrdiff_t k = 0; k < in; ++k) {
+            double value = static_cast<double>(x[k]);
+            double weight = static_cast<double>(w[k]);
+            if (std::is_same_v<W, bert::bfloat16>) {
+                weight = rounded_to_bfloat16(weight);
+                if (std::string(table.name) == "avx512_bf16") value = rounded_to_bfloat16(value);
+            }
+            sum += value * weight;
+        }
+    }
+    return sum;
+}
+
+template <class W>
+void expect_double_arithmetic(const Table& table, double tolerance) {
+    struct Case {
+        std::ptrdiff_t rows, in, out;
+    };
+    const Case cases[] = {{1, 1, 1},    {1, 20, 60},  {2, 7, 5},    {3, 100, 100}, {5, 33, 49},
+                          {6, 384, 48}, {7, 64, 97},  {8, 60, 180}, {9, 130, 384}, {13, 17, 16},
+                          {17, 50, 33}, {48, 96, 31}, {49, 40, 95}, {64, 8, 144},  {4, 500, 30}};
     for (const Activation activation : {Activation::identity, Activation::gelu, Activation::relu, Activation::tanh}) {
         for (const auto& c : cases) {
             const bool add = c.rows % 2 == 1;
             SCOPED_TRACE(std::string(table.name) + " " + std::to_string(c.rows) + " x " + std::to_string(c.in) +
                          " -> " + std::to_string(c.out));
             GuardedFloats x(random_values(static_cast<std::size_t>(c.rows * c.in), 1));
-            const auto w =
-                random_values(static_cast<std::size_t>(c.out * c.in), 2, 1.0f / std::sqrt(static_cast<float>(c.in)));
-            auto bias = random_values(static_cast<std::size_t>(bert::padded_size(table, c.out)), 3);
-            GuardedFloats packed(bert::packed_size(table, c.out, c.in));
-            table.pack(w.data(), c.out, c.in, packed.data());
+            Layer<W> layer(
+                table, c.in, c.out,
+                random_values(static_cast<std::size_t>(c.out * c.in), 2, 1.0f / std::sqrt(static_cast<float>(c.in))));
             GuardedFloats residual(random_values(static_cast<std::size_t>(c.rows * c.out), 4));
             GuardedFloats y(static_cast<std::size_t>(c.rows * c.out));
-            table.linear(x.data(), c.in, c.rows, c.in, packed.data(), bias.data(), activation,
-                         add ? residual.data() : nullptr, c.out, 0, c.out, y.data(), c.out);
+            layer.run(x.data(), c.rows, activation, add ? residual.data() : nullptr, 0, c.out, y.data());
             for (std::ptrdiff_t r = 0; r < c.rows; ++r) {
                 for (std::ptrdiff_t o = 0; o < c.out; ++o) {
-                    double sum = static_cast<double>(bias[static_cast<std::size_t>(o)]);
-                    for (std::ptrdiff_t k = 0; k < c.in; ++k) {
-                        sum += static_cast<double>(x[r * c.in + k]) *
-                               static_cast<double>(w[static_cast<std::size_t>(o * c.in + k)]);
-                    }
-                    double expected = bert::activate(activation, sum);
+                    const double sum = product<W>(table, x.data() + r * c.in, layer.weights.data() + o * c.in, c.in);
+                    double expected =
+                        bert::activate(activation, sum + static_cast<double>(layer.bias[static_cast<std::size_t>(o)]));
                     if (add) expected += static_cast<double>(residual[r * c.out + o]);
-                    ASSERT_NEAR(static_cast<double>(y[r * c.out + o]), expected, 4e-6)
+                    ASSERT_NEAR(static_cast<double>(y[r * c.out + o]), expected, tolerance)
                         << "row " << r << " output " << o;
                 }
             }
@@ -123,29 +200,101 @@ TEST_P(Kernels, LinearEqualsDoubleArithmetic) {
     }
 }
 
-TEST_P(Kernels, LinearGivesARowTheSameBitsInAnyBlock) {
-    const Table& table = *GetParam();
-    const std::ptrdiff_t rows = 53, in = 77, out = 101;
-    const auto x = random_values(static_cast<std::size_t>(rows * in), 5);
-    const auto w = random_values(static_cast<std::size_t>(out * in), 6);
-    const auto bias = random_values(static_cast<std::size_t>(bert::padded_size(table, out)), 7);
-    std::vector<float> packed(bert::packed_size(table, out, in));
-    table.pack(w.data(), out, in, packed.data());
+TEST_P(Kernels, LinearEqualsDoubleArithmetic) {
+    expect_double_arithmetic<float>(*GetParam(), 4e-6);
+}
+
+TEST_P(Kernels, LinearWithBfloat16WeightsEqualsDoubleArithmetic) {
+    expect_double_arithmetic<bert::bfloat16>(*GetParam(), 4e-6);
+}
+
+TEST_P(Kernels, LinearWithInt8WeightsEqualsDoubleArithmetic) {
+    // A value or weight halfway between two steps may go either way here: as much as one step of either.
+    expect_double_arithmetic<std::int8_t>(*GetParam(), 0.02);
+}
+
+TEST_P(Kernels, Int8SumsAreExact) {
+    // Steps of 1 for values and weights: what comes out is the whole number that the reference arithmetic gives.
+    const std::ptrdiff_t rows = 11, in = 300, out = 70;
+    std::mt19937 generator(12);
+    std::uniform_int_distribution<int> any_value(-100, 155);
+    std::uniform_int_distribution<int> any_weight(-127, 127);
+    std::vector<float> values(static_cast<std::size_t>(rows * in));
+    for (float& value : values) value = static_cast<float>(any_value(generator));
+    for (std::ptrdiff_t row = 0; row < rows; ++row) {
+        for (std::ptrdiff_t first = 0; first < in; first += bert::int8_block) {
+            values[static_cast<std::size_t>(row * in + first)] = -100.0f;
+            values[static_cast<std::size_t>(row * in + first + 1)] = 155.0f;
+        }
+    }
+    std::vector<float> weights(static_cast<std::size_t>(out * in));
+    for (float& weight : weights) weight = static_cast<float>(any_weight(generator));
+    for (std::ptrdiff_t o = 0; o < out; ++o) weights[static_cast<std::size_t>(o * in)] = o % 2 ? 127.0f : -127.0f;
+    // The extremes, which products of bytes as 16-bit numbers would not hold.
+    std::fill_n(weights.begin(), in, 127.0f);
+    std::fill_n(weights.begin() + in, in, -127.0f);
+    std::fill_n(values.begin() + 2, in - 2, 155.0f);
+    values[static_cast<std::size_t>(bert::int8_block)] = -100.0f;
+    values[static_cast<std::size_t>(2 * bert::int8_block)] = -100.0f;
+
+    Layer<std::int8_t> layer(*GetParam(), in, out, weights);
+    std::fill(layer.bias.begin(), layer.bias.end(), 0.0f);
+    std::vector<float> y(static_cast<std::size_t>(rows * out));
+    layer.run(values.data(), rows, Activation::identity, nullptr, 0, out, y.data());
+    for (std::ptrdiff_t r = 0; r < rows; ++r) {
+        for (std::ptrdiff_t o = 0; o < out; ++o) {
+            const float expected = std::inner_product(values.begin() + r * in, values.begin() + (r + 1) * in,
+                                                      weights.begin() + o * in, 0.0f);
+            ASSERT_EQ(y[static_cast<std::size_t>(r * out + o)], expected) << "row " << r << " output " << o;
+        }
+    }
+}
+
+TEST_P(Kernels, Int8TakesZerosAndExtremes) {
+    const std::ptrdiff_t in = 20, out = 9;
+    std::vector<float> weights = random_values(static_cast<std::size_t>(out * in), 13);
+    std::fill_n(weights.begin() + 3 * in, in, 0.0f);
+    Layer<std::int8_t> layer(*GetParam(), in, out, weights);
+    for (const float size : {0.0f, 1e-44f, 1e-35f, 1.0f, 1e30f}) {
+        std::vector<float> x(static_cast<std::size_t>(in), size);
+        x[4] = -size;
+        std::vector<float> y(static_cast<std::size_t>(out));
+        layer.run(x.data(), 1, Activation::identity, nullptr, 0, out, y.data());
+        EXPECT_EQ(y[3], layer.bias[3]) << size;
+        for (std::ptrdiff_t o = 0; o < out; ++o) {
+            const auto at = static_cast<std::size_t>(o);
+            const double expected =
+                static_cast<double>(layer.bias[at]) +
+                (size < 1e-30f ? 0.0 : product<float>(*GetParam(), x.data(), weights.data() + o * in, in));
+            ASSERT_NEAR(static_cast<double>(y[at]), expected, 0.1 * static_cast<double>(size) + 1e-6) << size;
+        }
+    }
+}
+
+template <class W>
+void expect_the_same_bits_in_any_block(const Table& table) {
+    const std::ptrdiff_t rows = 53, in = 277, out = 101;
+    auto x = random_values(static_cast<std::size_t>(rows * in), 5);
+    Layer<W> layer(table, in, out, random_values(static_cast<std::size_t>(out * in), 6));
     std::vector<float> whole(static_cast<std::size_t>(rows * out));
-    table.linear(x.data(), in, rows, in, packed.data(), bias.data(), Activation::gelu, nullptr, 0, 0, out, whole.data(),
-                 out);
+    layer.run(x.data(), rows, Activation::gelu, nullptr, 0, out, whole.data());
     for (std::ptrdiff_t row = 0; row < rows; ++row) {
         std::vector<float> alone(static_cast<std::size_t>(out));
         // Split in columns as well, as the threads do.
-        table.linear(x.data() + row * in, in, 1, in, packed.data(), bias.data(), Activation::gelu, nullptr, 0, 0,
-                     table.panel_width, alone.data(), out);
-        table.linear(x.data() + row * in, in, 1, in, packed.data(), bias.data(), Activation::gelu, nullptr, 0,
-                     table.panel_width, out, alone.data(), out);
+        float* const from = x.data() + row * in;
+        layer.run(from, 1, Activation::gelu, nullptr, 0, layer.kernel.panel_width, alone.data());
+        layer.run(from, 1, Activation::gelu, nullptr, layer.kernel.panel_width, out, alone.data());
         for (std::ptrdiff_t o = 0; o < out; ++o) {
             ASSERT_EQ(alone[static_cast<std::size_t>(o)], whole[static_cast<std::size_t>(row * out + o)])
                 << table.name << " row " << row << " output " << o;
         }
     }
+}
+
+TEST_P(Kernels, LinearGivesARowTheSameBitsInAnyBlock) {
+    expect_the_same_bits_in_any_block<float>(*GetParam());
+    expect_the_same_bits_in_any_block<bert::bfloat16>(*GetParam());
+    expect_the_same_bits_in_any_block<std::int8_t>(*GetParam());
 }
 
 TEST_P(Kernels, AttentionEqualsDoubleArithmetic) {
@@ -256,13 +405,10 @@ TEST_P(Kernels, GeluIsExactOverItsWholeRange) {
     for (const float v : {0.0f, -0.0f, 1e-30f, -1e-30f, 1e-38f, 100.0f, -100.0f, 1e10f, -1e10f, 3e38f, -3e38f})
         x.push_back(v);
     // A layer of one input and one output with weight 1: every value is a row.
-    std::vector<float> packed(bert::packed_size(table, 1, 1));
-    const float one = 1.0f;
-    table.pack(&one, 1, 1, packed.data());
-    const std::vector<float> bias(static_cast<std::size_t>(bert::padded_size(table, 1)), 0.0f);
+    Layer<float> layer(table, 1, 1, {1.0f});
+    std::fill(layer.bias.begin(), layer.bias.end(), 0.0f);
     std::vector<float> y(x.size());
-    table.linear(x.data(), 1, static_cast<std::ptrdiff_t>(x.size()), 1, packed.data(), bias.data(), Activation::gelu,
-                 nullptr, 0, 0, 1, y.data(), 1);
+    layer.run(x.data(), static_cast<std::ptrdiff_t>(x.size()), Activation::gelu, nullptr, 0, 1, y.data());
     for (std::size_t i = 0; i < x.size(); ++i) {
         const double v = static_cast<double>(x[i]);
         const double expected = v * 0.5 * std::erfc(-v / std::sqrt(2.0));

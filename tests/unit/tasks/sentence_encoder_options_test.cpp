@@ -124,7 +124,7 @@ TEST_F(Options, ThreadsAndMemoryMapDoNotChangeABit) {
     for (const unsigned threads : {1u, 2u, 7u}) {
         bert::SentenceEncoderOptions options;
         options.threads = threads;
-        options.memory_map = threads == 2;
+        options.load.memory_map = threads == 2;
         const bert::SentenceEncoder encoder = open(options);
         EXPECT_EQ(encoder.threads(), threads);
         for (int round = 0; round < 3; ++round) EXPECT_TRUE(same_bits(encoder.encode(texts_), expected));

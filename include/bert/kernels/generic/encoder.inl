@@ -1,6 +1,6 @@
-// The float kernels, written once over `vec` and read again for every instruction set, inside its namespace and target
-// region. The includer defines: `vec` (see kernels/avx2.hpp for its operations), `row_tile` and `panel_vecs` (the
-// register tile of products: rows x vectors), and includes kernels/table.hpp, <cstddef>, <cstdint>, <cstring> and
+// Functions of vectors, attention and layer norm, written once over `vec` and read again for every instruction set,
+// inside its namespace and target region. The includer defines `vec` (see kernels/avx2.hpp for its operations) and
+// `panel_vecs` (the vectors of a panel of weights), and includes kernels/table.hpp, <cstddef>, <cstdint>, <cstring> and
 // <limits> before.
 
 inline constexpr std::ptrdiff_t panel_width = panel_vecs * vec::size;
@@ -69,8 +69,8 @@ BERT_ALWAYS_INLINE vec gelu(vec x) {
 
 /// sums[r][v] = row r of x times panel columns of vector v: `Rows` x `Vecs` sums held in registers.
 template <int Rows, int Vecs>
-BERT_ALWAYS_INLINE void multiply(const float* x, std::ptrdiff_t x_stride, std::ptrdiff_t depth, const float* panel,
-                                 vec (&sums)[Rows][Vecs]) {
+BERT_ALWAYS_INLINE void tile_products(const float* x, std::ptrdiff_t x_stride, std::ptrdiff_t depth, const float* panel,
+                                      vec (&sums)[Rows][Vecs]) {
     for (int r = 0; r < Rows; ++r) {
         for (int v = 0; v < Vecs; ++v) sums[r][v] = vec::zero();
     }
@@ -85,91 +85,11 @@ BERT_ALWAYS_INLINE void multiply(const float* x, std::ptrdiff_t x_stride, std::p
     }
 }
 
-inline void pack(const float* weights, std::ptrdiff_t out_features, std::ptrdiff_t in_features, float* packed) {
-    for (std::ptrdiff_t first = 0; first < out_features; first += panel_width) {
-        const std::ptrdiff_t width = smaller(panel_width, out_features - first);
-        for (std::ptrdiff_t k = 0; k < in_features; ++k) {
-            for (std::ptrdiff_t j = 0; j < width; ++j) packed[j] = weights[(first + j) * in_features + k];
-            for (std::ptrdiff_t j = width; j < panel_width; ++j) packed[j] = 0.0f;
-            packed += panel_width;
-        }
-    }
-}
-
-/// What one register tile of linear() reads and writes.
-struct LinearTile {
-    const float* x;
-    std::ptrdiff_t x_stride;
-    std::ptrdiff_t depth;
-    const float* panel;
-    const float* bias;
-    Activation activation;
-    const float* residual;
-    std::ptrdiff_t residual_stride;
-    std::ptrdiff_t width;  // outputs of the panel that exist
-    float* y;
-    std::ptrdiff_t y_stride;
-};
-
-/// Row `row` of a tile from its sums to the output: bias, activation, residual.
-inline void finish(const float* sums, const LinearTile& t, std::ptrdiff_t row) {
-    for (std::ptrdiff_t column = 0; column < t.width; column += vec::size) {
-        vec value = vec::add(vec::load(sums + column), vec::load(t.bias + column));
-        if (t.activation == Activation::gelu) {
-            value = gelu(value);
-        } else if (t.activation != Activation::identity) {
-            float values[vec::size];
-            vec::store(values, value);
-            for (int i = 0; i < vec::size; ++i) values[i] = activate(t.activation, values[i]);
-            value = vec::load(values);
-        }
-        const std::ptrdiff_t left = t.width - column;
-        if (t.residual) value = vec::add(value, load_first(t.residual + row * t.residual_stride + column, left));
-        store_first(t.y + row * t.y_stride + column, left, value);
-    }
-}
-
-/// A tile of `Rows` rows. The sums pass through memory, so that what follows is compiled once and not for every height.
-template <int Rows>
-void compute(const LinearTile& t) {
-    vec sums[Rows][panel_vecs];
-    multiply<Rows, panel_vecs>(t.x, t.x_stride, t.depth, t.panel, sums);
-    float values[Rows * panel_width];
-    for (int r = 0; r < Rows; ++r) {
-        for (int v = 0; v < panel_vecs; ++v) vec::store(values + r * panel_width + v * vec::size, sums[r][v]);
-    }
-    for (int r = 0; r < Rows; ++r) finish(values + r * panel_width, t, r);
-}
-
-template <int Rows>
-BERT_ALWAYS_INLINE void compute_rows(std::ptrdiff_t rows, const LinearTile& tile) {
-    if (rows == Rows) {
-        compute<Rows>(tile);
-    } else if constexpr (Rows > 1) {
-        compute_rows<Rows - 1>(rows, tile);
-    }
-}
-
-/// The height of the next tile where `left` rows remain. The last two tiles share what is left evenly: a tile of one or
-/// two rows has too few sums to keep the multipliers busy.
-BERT_ALWAYS_INLINE std::ptrdiff_t next_height(std::ptrdiff_t left, std::ptrdiff_t tile) {
-    if (left <= tile) return left;
-    return left >= 2 * tile ? tile : (left + 1) / 2;
-}
-
-inline void linear(const float* x, std::ptrdiff_t x_stride, std::ptrdiff_t rows, std::ptrdiff_t in_features,
-                   const float* packed, const float* bias, Activation activation, const float* residual,
-                   std::ptrdiff_t residual_stride, std::ptrdiff_t first, std::ptrdiff_t last, float* y,
-                   std::ptrdiff_t y_stride) {
-    for (std::ptrdiff_t column = first; column < last; column += panel_width) {
-        for (std::ptrdiff_t row = 0; row < rows;) {
-            const std::ptrdiff_t height = next_height(rows - row, row_tile);
-            compute_rows<row_tile>(
-                height, {x + row * x_stride, x_stride, in_features, packed + column * in_features, bias + column,
-                         activation, residual ? residual + row * residual_stride + column : nullptr, residual_stride,
-                         smaller(panel_width, last - column), y + row * y_stride + column, y_stride});
-            row += height;
-        }
+/// The sums of `Height` rows of a panel of weights, row after row.
+template <int Height>
+BERT_ALWAYS_INLINE void store_sums(const vec (&sums)[Height][panel_vecs], float* out) {
+    for (int r = 0; r < Height; ++r) {
+        for (int v = 0; v < panel_vecs; ++v) vec::store(out + r * panel_width + v * vec::size, sums[r][v]);
     }
 }
 
@@ -206,7 +126,7 @@ void attend(const float* q, std::ptrdiff_t stride, const float* key_panels, cons
     const std::ptrdiff_t keys = round_up(tokens, head_panel);
     for (std::ptrdiff_t key = 0; key < keys; key += head_panel) {
         vec sums[Rows][head_vecs];
-        multiply<Rows, head_vecs>(q, stride, head_dim, key_panels + key * head_dim, sums);
+        tile_products<Rows, head_vecs>(q, stride, head_dim, key_panels + key * head_dim, sums);
         for (int r = 0; r < Rows; ++r) {
             for (int v = 0; v < head_vecs; ++v) vec::store(scores + r * keys + key + v * vec::size, sums[r][v]);
         }
@@ -225,7 +145,7 @@ void attend(const float* q, std::ptrdiff_t stride, const float* key_panels, cons
     }
     for (std::ptrdiff_t column = 0; column < head_dim; column += head_panel) {
         vec sums[Rows][head_vecs];
-        multiply<Rows, head_vecs>(scores, keys, tokens, value_panels + column * tokens, sums);
+        tile_products<Rows, head_vecs>(scores, keys, tokens, value_panels + column * tokens, sums);
         for (int r = 0; r < Rows; ++r) {
             for (int v = 0; v < head_vecs; ++v) {
                 const std::ptrdiff_t d = column + v * vec::size;
@@ -303,5 +223,3 @@ inline void layer_norm(float* x, std::ptrdiff_t stride, std::ptrdiff_t rows, std
         }
     }
 }
-
-inline constexpr KernelTable<float> table{name, panel_width, pack, linear, attention_scratch, attention, layer_norm};

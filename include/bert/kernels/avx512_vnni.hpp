@@ -1,0 +1,57 @@
+// What AVX-512 VNNI adds to the AVX-512 kernels: products of 8-bit numbers. Depends on kernels/avx512.
+#pragma once
+
+#include <bert/kernels/avx512.hpp>
+
+#if defined(BERT_X86)
+
+BERT_AVX512_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")
+BERT_NAMESPACE_BEGIN
+
+namespace avx512_vnni {
+
+using namespace avx512;  // what is read again below hides its namesakes there
+
+/// See avx2::dot: here one instruction takes all four features of a sum.
+struct dot {
+    using Value = std::uint8_t;
+    static constexpr int offset = 0;
+    static constexpr int parts = 1;
+    using Weights = __m512i;
+    using Sum = __m512i;
+
+    static BERT_ALWAYS_INLINE Sum zero() { return _mm512_setzero_si512(); }
+    static BERT_ALWAYS_INLINE Weights load(int, const std::int8_t* p) { return _mm512_loadu_si512(p); }
+    static BERT_ALWAYS_INLINE Weights repeat(int, const Value* four) {
+        int word;
+        std::memcpy(&word, four, sizeof word);
+        return _mm512_set1_epi32(word);
+    }
+    static BERT_ALWAYS_INLINE Sum add(Sum sum, Weights weights, Weights values) {
+        return _mm512_dpbusd_epi32(sum, values, weights);
+    }
+    static BERT_ALWAYS_INLINE vec to_float(Sum sum) { return {_mm512_cvtepi32_ps(sum)}; }
+    static BERT_ALWAYS_INLINE void quantise(Value* to, vec x, int zero_point) {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(avx512::dot::rounded(x, zero_point)));
+    }
+};
+
+// clang-format off
+#include <bert/kernels/generic/linear.inl>
+#include <bert/kernels/generic/int8.inl>
+// clang-format on
+
+inline constexpr KernelTable<float> table{"avx512_vnni",
+                                          avx512::table.linear,
+                                          avx512::table.linear_bfloat16,
+                                          kernel<Int8Product>,
+                                          avx512::table.attention_scratch,
+                                          avx512::table.attention,
+                                          avx512::table.layer_norm};
+
+}  // namespace avx512_vnni
+
+BERT_NAMESPACE_END
+BERT_AVX512_END
+
+#endif

@@ -1,0 +1,192 @@
+// The kernels for processors that few machines have, on any machine: their intrinsics replaced by SIMDe's portable ones.
+// What runs on the real processor is the same source; this shows that the source is right, not that the compiler is.
+#include <bert/core/activation.hpp>
+#include <bert/kernels/table.hpp>
+#include <bert/kernels/target.hpp>
+
+#include <immintrin.h>
+
+#undef BERT_TARGET_BEGIN
+#undef BERT_TARGET_END
+#define BERT_TARGET_BEGIN(isa)
+#define BERT_TARGET_END
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#include <simde/x86/avx512.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+// What SIMDe 0.7 lacks, and masked accesses that touch nothing else.
+namespace emulated {
+
+inline __m512 maskz_loadu_ps(unsigned mask, const float* p) {
+    float values[16] = {};
+    for (unsigned i = 0; i < 16; ++i) {
+        if ((mask >> i) & 1u) values[i] = p[i];
+    }
+    return _mm512_loadu_ps(values);
+}
+
+inline void mask_storeu_ps(float* p, unsigned mask, __m512 v) {
+    float values[16];
+    _mm512_storeu_ps(values, v);
+    for (unsigned i = 0; i < 16; ++i) {
+        if ((mask >> i) & 1u) p[i] = values[i];
+    }
+}
+
+inline __m256 maskload_ps(const float* p, __m256i mask) {
+    float values[8] = {};
+    std::int32_t lanes[8];
+    std::memcpy(lanes, &mask, sizeof lanes);
+    for (int i = 0; i < 8; ++i) {
+        if (lanes[i] < 0) values[i] = p[i];
+    }
+    return _mm256_loadu_ps(values);
+}
+
+inline void maskstore_ps(float* p, __m256i mask, __m256 v) {
+    float values[8];
+    std::int32_t lanes[8];
+    std::memcpy(lanes, &mask, sizeof lanes);
+    _mm256_storeu_ps(values, v);
+    for (int i = 0; i < 8; ++i) {
+        if (lanes[i] < 0) p[i] = values[i];
+    }
+}
+
+inline __m512i cvtps_epi32(__m512 v) {
+    float values[16];
+    std::int32_t rounded[16];
+    _mm512_storeu_ps(values, v);
+    for (int i = 0; i < 16; ++i) rounded[i] = static_cast<std::int32_t>(std::nearbyint(values[i]));
+    return _mm512_loadu_si512(rounded);
+}
+
+inline __m512 cvtepi32_ps(__m512i v) {
+    std::int32_t values[16];
+    float converted[16];
+    _mm512_storeu_si512(values, v);
+    for (int i = 0; i < 16; ++i) converted[i] = static_cast<float>(values[i]);
+    return _mm512_loadu_ps(converted);
+}
+
+inline __m256i cvtepi32_epi16(__m512i v) {
+    std::int32_t values[16];
+    std::int16_t narrow[16];
+    _mm512_storeu_si512(values, v);
+    for (int i = 0; i < 16; ++i) narrow[i] = static_cast<std::int16_t>(values[i]);
+    __m256i result;
+    std::memcpy(&result, narrow, sizeof result);
+    return result;
+}
+
+inline __m128i cvtepi32_epi8(__m512i v) {
+    std::int32_t values[16];
+    std::int8_t narrow[16];
+    _mm512_storeu_si512(values, v);
+    for (int i = 0; i < 16; ++i) narrow[i] = static_cast<std::int8_t>(values[i]);
+    __m128i result;
+    std::memcpy(&result, narrow, sizeof result);
+    return result;
+}
+
+inline __m512i madd_epi16(__m512i a, __m512i b) {
+    std::int16_t x[32];
+    std::int16_t y[32];
+    std::int32_t sums[16];
+    _mm512_storeu_si512(x, a);
+    _mm512_storeu_si512(y, b);
+    for (int i = 0; i < 16; ++i) sums[i] = x[2 * i] * y[2 * i] + x[2 * i + 1] * y[2 * i + 1];
+    return _mm512_loadu_si512(sums);
+}
+
+template <int Lanes>
+void dpbusd(std::int32_t* sums, const std::uint8_t* values, const std::int8_t* weights) {
+    for (int i = 0; i < 4 * Lanes; ++i) sums[i / 4] += values[i] * weights[i];
+}
+
+inline __m512i dpbusd_512(__m512i sum, __m512i a, __m512i b) {
+    std::int32_t sums[16];
+    std::uint8_t values[64];
+    std::int8_t weights[64];
+    _mm512_storeu_si512(sums, sum);
+    _mm512_storeu_si512(values, a);
+    _mm512_storeu_si512(weights, b);
+    dpbusd<16>(sums, values, weights);
+    return _mm512_loadu_si512(sums);
+}
+
+inline __m256i dpbusd_256(__m256i sum, __m256i a, __m256i b) {
+    std::int32_t sums[8];
+    std::uint8_t values[32];
+    std::int8_t weights[32];
+    std::memcpy(sums, &sum, sizeof sums);
+    std::memcpy(values, &a, sizeof values);
+    std::memcpy(weights, &b, sizeof weights);
+    dpbusd<8>(sums, values, weights);
+    std::memcpy(&sum, sums, sizeof sums);
+    return sum;
+}
+
+/// A vector of 32 bfloat16.
+struct bfloat16s {
+    std::uint16_t bits[32];
+    float operator[](int i) const { return static_cast<float>(bert::bfloat16{bits[i]}); }
+};
+
+inline __m512 dpbf16(__m512 sum, bfloat16s a, bfloat16s b) {
+    float sums[16];
+    _mm512_storeu_ps(sums, sum);
+    for (int i = 0; i < 16; ++i) {
+        sums[i] += a[2 * i + 1] * b[2 * i + 1];
+        sums[i] += a[2 * i] * b[2 * i];
+    }
+    return _mm512_loadu_ps(sums);
+}
+
+}  // namespace emulated
+
+#undef _mm512_maskz_loadu_ps
+#undef _mm512_mask_storeu_ps
+#undef _mm256_maskload_ps
+#undef _mm256_maskstore_ps
+#undef _mm512_cvtps_epi32
+#undef _mm512_cvtepi32_ps
+#undef _mm512_cvtepi32_epi16
+#undef _mm512_cvtepi32_epi8
+#undef _mm512_madd_epi16
+#undef _mm512_dpbusd_epi32
+#undef _mm256_dpbusd_avx_epi32
+#undef _mm512_dpbf16_ps
+#undef __m512bh
+#define _mm512_maskz_loadu_ps(mask, p) emulated::maskz_loadu_ps(mask, p)
+#define _mm512_mask_storeu_ps(p, mask, v) emulated::mask_storeu_ps(p, mask, v)
+#define _mm256_maskload_ps(p, mask) emulated::maskload_ps(p, mask)
+#define _mm256_maskstore_ps(p, mask, v) emulated::maskstore_ps(p, mask, v)
+#define _mm512_cvtps_epi32(v) emulated::cvtps_epi32(v)
+#define _mm512_cvtepi32_ps(v) emulated::cvtepi32_ps(v)
+#define _mm512_cvtepi32_epi16(v) emulated::cvtepi32_epi16(v)
+#define _mm512_cvtepi32_epi8(v) emulated::cvtepi32_epi8(v)
+#define _mm512_madd_epi16(a, b) emulated::madd_epi16(a, b)
+#define _mm512_dpbusd_epi32(sum, a, b) emulated::dpbusd_512(sum, a, b)
+#define _mm256_dpbusd_avx_epi32(sum, a, b) emulated::dpbusd_256(sum, a, b)
+#define _mm512_dpbf16_ps(sum, a, b) emulated::dpbf16(sum, a, b)
+#define __m512bh emulated::bfloat16s
+
+#include "../unit/kernels/kernel_cases.hpp"
+
+#include <bert/kernels/avx2_vnni.hpp>
+#include <bert/kernels/avx512.hpp>
+#include <bert/kernels/avx512_bf16.hpp>
+#include <bert/kernels/avx512_vnni.hpp>
+
+namespace {
+
+INSTANTIATE_TEST_SUITE_P(Emulated, Kernels,
+                         testing::Values(&bert::avx2_vnni::table, &bert::avx512::table, &bert::avx512_vnni::table,
+                                         &bert::avx512_bf16::table),
+                         [](const auto& info) { return std::string(info.param->name); });
+
+}  // namespace
