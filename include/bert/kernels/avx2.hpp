@@ -127,7 +127,12 @@ inline constexpr int panel_vecs = 2;
 inline constexpr int float_row_tile = 6;  // 12 sums, 2 weights and a value fill the 16 registers
 inline constexpr int int8_row_tile = 6;
 
-#include <bert/kernels/generic/all.inl>
+// clang-format off
+#include <bert/kernels/generic/encoder.inl>
+#include <bert/kernels/generic/linear.inl>
+#include <bert/kernels/generic/bfloat16.inl>
+#include <bert/kernels/generic/int8.inl>
+// clang-format on
 
 inline constexpr KernelTable<float> table{
     "avx2",    kernel<FloatProduct>, kernel<Bfloat16Product>, kernel<Int8Product>, attention_scratch, attention,

@@ -1,6 +1,7 @@
 // The kernels for x86 with AVX-512 (F, BW, DQ, VL): 16 floats a vector, 32 registers. Depends on kernels.
 #pragma once
 
+#include <bert/kernels/avx2.hpp>
 #include <bert/kernels/table.hpp>
 #include <bert/kernels/target.hpp>
 
@@ -93,50 +94,18 @@ private:
     }
 };
 
-/// See avx2::dot.
-struct dot {
-    using Value = std::int16_t;
-    static constexpr int offset = 0;
-    static constexpr int parts = 2;
-    using Weights = __m512i;
-    using Sum = __m512i;
-
-    static BERT_ALWAYS_INLINE Sum zero() { return _mm512_setzero_si512(); }
-    static BERT_ALWAYS_INLINE Weights load(int part, const std::int8_t* p) {
-        const __m512i fours = _mm512_loadu_si512(p);
-        return _mm512_srai_epi16(part == 0 ? _mm512_slli_epi16(fours, 8) : fours, 8);
-    }
-    static BERT_ALWAYS_INLINE Weights repeat(int part, const Value* four) {
-        int two;
-        std::memcpy(&two, four + 2 * part, sizeof two);
-        return _mm512_set1_epi32(two);
-    }
-    static BERT_ALWAYS_INLINE Sum add(Sum sum, Weights weights, Weights values) {
-        return _mm512_add_epi32(sum, _mm512_madd_epi16(weights, values));
-    }
-    static BERT_ALWAYS_INLINE vec to_float(Sum sum) { return {_mm512_cvtepi32_ps(sum)}; }
-
-    static BERT_ALWAYS_INLINE __m512i rounded(vec x, int zero_point) {
-        const __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(x.v), _mm512_set1_epi32(zero_point));
-        return _mm512_min_epi32(_mm512_max_epi32(q, _mm512_setzero_si512()), _mm512_set1_epi32(255));
-    }
-    static BERT_ALWAYS_INLINE void quantise(Value* to, vec x, int zero_point) {
-        // 32-bit lanes to 16 bits, then 1 and 2 of every four change places.
-        const __m256i narrow = _mm512_cvtepi32_epi16(rounded(x, zero_point));
-        const __m256i swapped =
-            _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(narrow, _MM_SHUFFLE(3, 1, 2, 0)), _MM_SHUFFLE(3, 1, 2, 0));
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), swapped);
-    }
-};
-
 inline constexpr int panel_vecs = 3;
 inline constexpr int float_row_tile = 8;  // 24 sums and 3 weights of the 32 registers
-inline constexpr int int8_row_tile = 8;
 
-#include <bert/kernels/generic/all.inl>
+// clang-format off
+#include <bert/kernels/generic/encoder.inl>
+#include <bert/kernels/generic/linear.inl>
+#include <bert/kernels/generic/bfloat16.inl>
+// clang-format on
 
+// 8-bit products without VNNI are left to AVX2: no recent processor has the one without the other.
 inline constexpr KernelTable<float> table{
-    "avx512",  kernel<FloatProduct>, kernel<Bfloat16Product>, kernel<Int8Product>, attention_scratch, attention,
+    "avx512",  kernel<FloatProduct>, kernel<Bfloat16Product>, avx2::table.linear_int8, attention_scratch, attention,
     layer_norm};
 
 }  // namespace avx512

@@ -32,9 +32,13 @@ struct dot {
     }
     static BERT_ALWAYS_INLINE vec to_float(Sum sum) { return {_mm512_cvtepi32_ps(sum)}; }
     static BERT_ALWAYS_INLINE void quantise(Value* to, vec x, int zero_point) {
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(avx512::dot::rounded(x, zero_point)));
+        __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(x.v), _mm512_set1_epi32(zero_point));
+        q = _mm512_min_epi32(_mm512_max_epi32(q, _mm512_setzero_si512()), _mm512_set1_epi32(255));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(q));
     }
 };
+
+inline constexpr int int8_row_tile = 8;  // 24 sums and 3 weights of the 32 registers
 
 // clang-format off
 #include <bert/kernels/generic/linear.inl>

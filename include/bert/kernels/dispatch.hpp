@@ -2,6 +2,26 @@
 #pragma once
 
 #include <bert/error.hpp>
+#include <bert/kernels/table.hpp>
+
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#if defined(BERT_COMPILED)
+
+BERT_NAMESPACE_BEGIN
+
+// Defined in the library bert::compiled.
+std::vector<const KernelTable<float>*> available_float_kernels();
+std::vector<const KernelTable<double>*> available_double_kernels();
+
+BERT_NAMESPACE_END
+
+#else
+
 #include <bert/kernels/avx2.hpp>
 #include <bert/kernels/avx2_vnni.hpp>
 #include <bert/kernels/avx512.hpp>
@@ -11,35 +31,53 @@
 #include <bert/kernels/neon.hpp>
 #include <bert/kernels/scalar.hpp>
 #include <bert/kernels/sse2.hpp>
-#include <bert/kernels/table.hpp>
 
-#include <cstdlib>
-#include <string>
-#include <string_view>
-#include <type_traits>
-#include <vector>
+// The one source of bert::compiled defines the functions for all others.
+#if defined(BERT_COMPILED_SOURCE)
+#define BERT_DETAIL_INLINE
+#else
+#define BERT_DETAIL_INLINE inline
+#endif
+
+BERT_NAMESPACE_BEGIN
+
+BERT_DETAIL_INLINE std::vector<const KernelTable<float>*> available_float_kernels() {
+    std::vector<const KernelTable<float>*> tables;
+#if defined(BERT_X86)
+    static const CpuFeatures cpu = detect_cpu();  // asking takes long in virtual machines
+    if (cpu.avx512_vnni && cpu.avx512_bf16) tables.push_back(&avx512_bf16::table);
+    if (cpu.avx512_vnni) tables.push_back(&avx512_vnni::table);
+    if (cpu.avx512) tables.push_back(&avx512::table);
+    if (cpu.avx_vnni) tables.push_back(&avx2_vnni::table);
+    if (cpu.avx2_fma) tables.push_back(&avx2::table);
+    tables.push_back(&sse2::table);
+#elif defined(BERT_ARM64)
+    tables.push_back(&neon::table);
+#endif
+    tables.push_back(&scalar::table<float>);
+    return tables;
+}
+
+BERT_DETAIL_INLINE std::vector<const KernelTable<double>*> available_double_kernels() {
+    return {&scalar::table<double>};
+}
+
+BERT_NAMESPACE_END
+
+#undef BERT_DETAIL_INLINE
+
+#endif
 
 BERT_NAMESPACE_BEGIN
 
 /// The tables that run on this machine, best first. Those for double are plain C++ only.
 template <class T>
 std::vector<const KernelTable<T>*> available_kernels() {
-    std::vector<const KernelTable<T>*> tables;
-    if constexpr (std::is_same_v<T, float>) {
-#if defined(BERT_X86)
-        const CpuFeatures cpu = detect_cpu();
-        if (cpu.avx512_vnni && cpu.avx512_bf16) tables.push_back(&avx512_bf16::table);
-        if (cpu.avx512_vnni) tables.push_back(&avx512_vnni::table);
-        if (cpu.avx512) tables.push_back(&avx512::table);
-        if (cpu.avx_vnni) tables.push_back(&avx2_vnni::table);
-        if (cpu.avx2_fma) tables.push_back(&avx2::table);
-        tables.push_back(&sse2::table);
-#elif defined(BERT_ARM64)
-        tables.push_back(&neon::table);
-#endif
+    if constexpr (std::is_same_v<T, double>) {
+        return available_double_kernels();
+    } else {
+        return available_float_kernels();
     }
-    tables.push_back(&scalar::table<T>);
-    return tables;
 }
 
 /// The table to compute with: the one called `name`, else the one the environment variable BERT_KERNELS names, else the

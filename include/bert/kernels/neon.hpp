@@ -107,7 +107,12 @@ inline constexpr int panel_vecs = 4;
 inline constexpr int float_row_tile = 6;  // 24 sums and 4 weights of the 32 registers
 inline constexpr int int8_row_tile = 3;   // a sum takes two registers
 
-#include <bert/kernels/generic/all.inl>
+// clang-format off
+#include <bert/kernels/generic/encoder.inl>
+#include <bert/kernels/generic/linear.inl>
+#include <bert/kernels/generic/bfloat16.inl>
+#include <bert/kernels/generic/int8.inl>
+// clang-format on
 
 inline constexpr KernelTable<float> table{
     "neon",    kernel<FloatProduct>, kernel<Bfloat16Product>, kernel<Int8Product>, attention_scratch, attention,

@@ -1,6 +1,7 @@
 // The kernels for any 64-bit x86: 4 floats a vector, 16 registers, no fused multiply-add. Depends on kernels.
 #pragma once
 
+#include <bert/kernels/scalar.hpp>
 #include <bert/kernels/table.hpp>
 #include <bert/kernels/target.hpp>
 
@@ -76,46 +77,23 @@ struct vec {
     }
 };
 
-/// See avx2::dot.
-struct dot {
-    using Value = std::int16_t;
-    static constexpr int offset = 0;
-    static constexpr int parts = 2;
-    using Weights = __m128i;
-    using Sum = __m128i;
-
-    static BERT_ALWAYS_INLINE Sum zero() { return _mm_setzero_si128(); }
-    static BERT_ALWAYS_INLINE Weights load(int part, const std::int8_t* p) {
-        const __m128i fours = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-        return _mm_srai_epi16(part == 0 ? _mm_slli_epi16(fours, 8) : fours, 8);
-    }
-    static BERT_ALWAYS_INLINE Weights repeat(int part, const Value* four) {
-        int two;
-        std::memcpy(&two, four + 2 * part, sizeof two);
-        return _mm_set1_epi32(two);
-    }
-    static BERT_ALWAYS_INLINE Sum add(Sum sum, Weights weights, Weights values) {
-        return _mm_add_epi32(sum, _mm_madd_epi16(weights, values));
-    }
-    static BERT_ALWAYS_INLINE vec to_float(Sum sum) { return {_mm_cvtepi32_ps(sum)}; }
-
-    static BERT_ALWAYS_INLINE void quantise(Value* to, vec x, int zero_point) {
-        const __m128i q = _mm_add_epi32(_mm_cvtps_epi32(x.v), _mm_set1_epi32(zero_point));
-        __m128i narrow = _mm_packs_epi32(q, q);
-        narrow = _mm_min_epi16(_mm_max_epi16(narrow, _mm_setzero_si128()), _mm_set1_epi16(255));
-        _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_shufflelo_epi16(narrow, _MM_SHUFFLE(3, 1, 2, 0)));
-    }
-};
-
 inline constexpr int panel_vecs = 2;
 inline constexpr int float_row_tile = 6;  // 12 sums, 2 weights, a value and a product fill the 16 registers
-inline constexpr int int8_row_tile = 6;
 
-#include <bert/kernels/generic/all.inl>
+// clang-format off
+#include <bert/kernels/generic/encoder.inl>
+#include <bert/kernels/generic/linear.inl>
+#include <bert/kernels/generic/bfloat16.inl>
+// clang-format on
 
-inline constexpr KernelTable<float> table{
-    "sse2",    kernel<FloatProduct>, kernel<Bfloat16Product>, kernel<Int8Product>, attention_scratch, attention,
-    layer_norm};
+// The few machines without AVX2 take 8-bit products in plain C++.
+inline constexpr KernelTable<float> table{"sse2",
+                                          kernel<FloatProduct>,
+                                          kernel<Bfloat16Product>,
+                                          scalar::table<float>.linear_int8,
+                                          attention_scratch,
+                                          attention,
+                                          layer_norm};
 
 }  // namespace sse2
 
