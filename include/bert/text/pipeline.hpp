@@ -10,11 +10,14 @@
 #include <bert/text/pre_tokenizer.hpp>
 #include <bert/text/unicode.hpp>
 #include <bert/text/utf8.hpp>
+#include <bert/text/word_table.hpp>
 #include <bert/text/wordpiece.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -42,6 +45,7 @@ public:
         for (std::size_t byte = 0; byte < ascii_.size(); ++byte) {
             ascii_[byte] = classify(static_cast<char32_t>(byte), config.normalizer);
         }
+        lowers_ascii_ = ascii_['A'].normalized == 'a';
     }
 
     const Vocabulary& vocabulary() const noexcept { return vocabulary_; }
@@ -60,6 +64,7 @@ public:
     void tokenize(std::string_view text, std::vector<Piece>& pieces, std::vector<MatchedText>* matched) const {
         check_size(text);
         pieces.clear();
+        pieces.reserve(std::min<std::size_t>(text.size() / 3 + 1, 4096));
         Pass pass(*this, text, pieces, matched);
         added_.raw().split(text, [&](std::size_t begin, std::size_t end, const AddedTokenMatcher::Pattern* token) {
             if (token) pass.add_token(token->id, range(begin, end), text.substr(begin, end - begin));
@@ -122,23 +127,26 @@ private:
         /// other character takes the general way.
         void read(std::size_t begin, std::size_t end) {
             for (std::size_t at = begin; at < end;) {
-                const Ascii first = ascii(at);
-                if (first.kind == Kind::space) {
+                const Kind kind = ascii(at).kind;
+                if (kind == Kind::space) {
                     ++at;
-                } else if (first.kind == Kind::punctuation) {
-                    emit_ascii(at, at + 1);
-                    ++at;
+                    continue;
+                }
+                if (const std::size_t size = queue_short(at, end, kind)) {
+                    at += size;
+                    continue;
+                }
+                std::size_t word_end = at;
+                while (word_end < end && ascii(word_end).kind == Kind::letter) ++word_end;
+                look_up_queued();
+                if (word_end == end || ascii(word_end).kind != Kind::other) {
+                    emit_ascii(at, word_end);
+                    at = word_end;
                 } else {
-                    std::size_t word_end = at;
-                    while (word_end < end && ascii(word_end).kind == Kind::letter) ++word_end;
-                    if (word_end == end || ascii(word_end).kind != Kind::other) {
-                        emit_ascii(at, word_end);
-                        at = word_end;
-                    } else {
-                        at = read_general(at, end);
-                    }
+                    at = read_general(at, end);
                 }
             }
+            look_up_queued();
         }
 
         /// Tokenizes text[begin, end) where tokens have to be found in its normalized form first.
@@ -183,6 +191,39 @@ private:
     private:
         Ascii ascii(std::size_t at) const noexcept { return pipeline_.ascii_[static_cast<unsigned char>(text_[at])]; }
 
+        /// Queues the word at `at` if it is a punctuation mark or consists of few letters and digits, as most words
+        /// do. Returns its size, or 0 and does nothing. `kind` is that of its first character.
+        std::size_t queue_short(std::size_t at, std::size_t end, Kind kind) {
+            std::uint64_t bytes[2] = {0, 0};
+            if (text_.size() - at >= sizeof bytes) std::memcpy(bytes, text_.data() + at, sizeof bytes);
+            else std::memcpy(bytes, text_.data() + at, text_.size() - at);
+            const AsciiWord word = AsciiWord::scan(bytes[0], bytes[1], pipeline_.lowers_ascii_);
+            std::size_t size = 1;
+            if (kind != Kind::punctuation) {
+                size = std::min(word.size, end - at);
+                if (size == 0 || size > ShortWord::max_size) return 0;
+                if (at + size < end) {
+                    const Kind next = ascii(at + size).kind;
+                    if (next != Kind::space && next != Kind::punctuation) return 0;
+                }
+            }
+            Queued& queued = queue_[queue_size_++];
+            queued = {ShortWord::cut(word.first, word.second, size), range(at, at + size)};
+            pipeline_.model_.whole_words().prefetch(queued.word);
+            if (queue_size_ == queue_.size()) look_up_queued();
+            return size;
+        }
+
+        void look_up_queued() {
+            for (std::size_t i = 0; i < queue_size_; ++i) {
+                const auto& [word, where] = queue_[i];
+                const std::int32_t id = pipeline_.model_.whole_words().find(word);
+                if (id >= 0) pieces_.push_back({id, where.begin, where.end, next_word_++});
+                else emit_ascii(where.begin, where.end);
+            }
+            queue_size_ = 0;
+        }
+
         /// One word of ASCII letters, or one punctuation mark.
         void emit_ascii(std::size_t begin, std::size_t end) {
             const std::size_t size = end - begin;
@@ -222,6 +263,14 @@ private:
         WordBuilder words_;
         Normalizer::State state_;
         std::vector<char> buffer_;  // a normalized ASCII word
+
+        /// Words that wait for their lookup, so that the memory of several can be fetched at once.
+        struct Queued {
+            ShortWord word;
+            Range where;
+        };
+        std::array<Queued, 16> queue_;
+        std::size_t queue_size_ = 0;
     };
 
     Vocabulary vocabulary_;
@@ -229,6 +278,7 @@ private:
     Normalizer normalizer_;
     AddedVocabulary added_;
     std::array<Ascii, 256> ascii_;
+    bool lowers_ascii_ = false;
 };
 
 }  // namespace detail

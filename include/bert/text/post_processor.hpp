@@ -32,9 +32,9 @@ public:
     }
 
     /// Fills the template once for what remains of the texts and once for each window, or combination of windows, that
-    /// was cut off, in the order of the reference. Each time begin() is called first, then special(piece) and
-    /// text(index of the text, window, type id) in the order of the template.
-    /// Errors: input where there would be more than 2^20 windows, or more than 2^26 tokens in them.
+    /// was cut off, in the order of the reference. Each time begin(number of tokens) is called first, then
+    /// special(piece) and text(index of the text, window, type id) in the order of the template. Errors: input where
+    /// there would be more than 2^20 windows, or more than 2^26 tokens in them.
     template <class Sink>
     void apply(const Windows& first, const Windows& second, bool add_special_tokens, Sink&& sink) const {
         const auto& pieces = this->pieces(!second.empty());
@@ -44,8 +44,33 @@ public:
         };
         check_total(pieces, windows_of);
 
-        // One window index per piece of the template; the first choice is that of what remains.
+        // One window index per piece of the template, or nothing for what remains.
         using Choice = std::vector<std::uint32_t>;
+        const auto fill = [&](const Choice& choice) {
+            const auto window = [&](std::size_t i) -> const Window& {
+                return (*windows_of(pieces[i]))[choice.empty() ? 0 : choice[i]];
+            };
+            std::size_t tokens = 0;
+            for (std::size_t i = 0; i < pieces.size(); ++i) {
+                if (windows_of(pieces[i])) tokens += window(i).end - window(i).begin;
+                else if (add_special_tokens) tokens += pieces[i].ids.size();
+            }
+            sink.begin(tokens);
+            for (std::size_t i = 0; i < pieces.size(); ++i) {
+                if (!windows_of(pieces[i])) {
+                    if (add_special_tokens) sink.special(pieces[i]);
+                    continue;
+                }
+                // What was cut off keeps the type ids 0 and 1 in the reference, whatever the template says.
+                const int text = pieces[i].kind == TemplatePiece::Kind::first ? 0 : 1;
+                const bool remains = choice.empty() || choice[i] == 0;
+                sink.text(text, window(i), remains ? pieces[i].type_id : text);
+            }
+        };
+        if (first.size() == 1 && second.size() <= 1) {
+            fill({});
+            return;
+        }
         std::vector<Choice> choices = {{}};
         for (const TemplatePiece& piece : pieces) {
             const Windows* windows = windows_of(piece);
@@ -63,19 +88,7 @@ public:
             for (std::uint32_t window = 1; window < count; ++window) extend(choices.front(), window);
             choices = std::move(extended);
         }
-        for (const Choice& choice : choices) {
-            sink.begin();
-            for (std::size_t i = 0; i < pieces.size(); ++i) {
-                const Windows* windows = windows_of(pieces[i]);
-                if (!windows) {
-                    if (add_special_tokens) sink.special(pieces[i]);
-                    continue;
-                }
-                // What was cut off keeps the type ids 0 and 1 in the reference, whatever the template says.
-                const int text = pieces[i].kind == TemplatePiece::Kind::first ? 0 : 1;
-                sink.text(text, (*windows)[choice[i]], choice[i] == 0 ? pieces[i].type_id : text);
-            }
-        }
+        for (const Choice& choice : choices) fill(choice);
     }
 
 private:

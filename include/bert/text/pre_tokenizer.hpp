@@ -41,14 +41,10 @@ public:
         if (characters_ > model_.max_characters()) {
             model_.unknown({first_.begin, last_.end}, next_word_, out_);
         } else {
-            const auto origin = [this](std::size_t begin, std::size_t end) {
-                return Range{origins_[begin].begin, origins_[end - 1].end};
-            };
-            model_.tokenize({bytes_.data(), bytes_.size()}, origin, next_word_, out_);
+            finish_known();
         }
         ++next_word_;
-        bytes_.clear();
-        origins_.clear();
+        size_ = 0;
         characters_ = 0;
     }
 
@@ -57,17 +53,34 @@ private:
         if (characters_ == 0) first_ = origin;
         last_ = origin;
         if (++characters_ > model_.max_characters()) return;  // already sure to be unknown
-        char encoded[4];
-        const std::size_t size = encode_utf8(code, encoded);
-        bytes_.insert(bytes_.end(), encoded, encoded + size);
-        origins_.insert(origins_.end(), size, origin);
+        if (size_ + 4 > bytes_.size()) {
+            bytes_.resize(2 * size_ + 64);  // at least the 16 bytes that ShortWord::load reads
+            origins_.resize(bytes_.size());
+        }
+        const std::size_t end = size_ + encode_utf8(code, bytes_.data() + size_);
+        while (size_ < end) origins_[size_++] = origin;
+    }
+
+    void finish_known() {
+        if (size_ <= ShortWord::max_size) {
+            const std::int32_t id = model_.whole_words().find(ShortWord::load(bytes_.data(), size_));
+            if (id >= 0) {
+                out_.push_back({id, first_.begin, last_.end, next_word_});
+                return;
+            }
+        }
+        const auto origin = [this](std::size_t begin, std::size_t end) {
+            return Range{origins_[begin].begin, origins_[end - 1].end};
+        };
+        model_.tokenize({bytes_.data(), size_}, origin, next_word_, out_);
     }
 
     const WordPiece& model_;
     std::uint32_t& next_word_;
     std::vector<Piece>& out_;
-    std::vector<char> bytes_;     // the word in UTF-8
+    std::vector<char> bytes_;     // the word in UTF-8, with room behind it
     std::vector<Range> origins_;  // of each byte
+    std::size_t size_ = 0;        // bytes of the word
     std::size_t characters_ = 0;
     Range first_ = {0, 0}, last_ = {0, 0};
 };

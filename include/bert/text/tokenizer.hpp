@@ -217,40 +217,51 @@ public:
     EncodingSink(const Tokenizer& tokenizer, const Source* const (&sources)[2], std::vector<Encoding>& out)
         : tokenizer_(tokenizer), sources_{sources[0], sources[1]}, out_(out) {}
 
-    void begin() { out_.emplace_back(); }
+    void begin(std::size_t tokens) {
+        Encoding& e = out_.emplace_back();
+        e.ids.reserve(tokens);
+        e.type_ids.reserve(tokens);
+        e.special_tokens_mask.reserve(tokens);
+        e.attention_mask.assign(tokens, 1);
+        e.offsets.reserve(tokens);
+        e.tokens.reserve(tokens);
+        e.word_ids.reserve(tokens);
+        e.sequence_ids.reserve(tokens);
+    }
 
     void special(const TemplatePiece& piece) {
-        for (std::size_t i = 0; i < piece.ids.size(); ++i) {
-            append(piece.ids[i], piece.type_id, 1, {}, piece.tokens[i], -1, -1);
-        }
+        Encoding& e = out_.back();
+        e.ids.insert(e.ids.end(), piece.ids.begin(), piece.ids.end());
+        e.tokens.insert(e.tokens.end(), piece.tokens.begin(), piece.tokens.end());
+        e.offsets.resize(e.ids.size());
+        e.word_ids.resize(e.ids.size(), -1);
+        fill_up(piece.type_id, 1, -1);
     }
 
     void text(int index, detail::Window window, std::int32_t type_id) {
         const Source& source = *sources_[index];
         auto matched = std::lower_bound(source.matched.begin(), source.matched.end(), window.begin,
                                         [](const auto& m, std::size_t piece) { return m.piece < piece; });
+        Encoding& e = out_.back();
+        const detail::Vocabulary& vocabulary = tokenizer_.pipeline_.vocabulary();
         for (std::size_t i = window.begin; i < window.end; ++i) {
             const detail::Piece& piece = source.pieces[i];
-            const bool added = matched != source.matched.end() && matched->piece == i;
-            append(piece.id, type_id, 0, {piece.begin, piece.end},
-                   added ? matched->text : *tokenizer_.pipeline_.vocabulary().token(piece.id),
-                   static_cast<std::int32_t>(piece.word), index);
-            if (added) ++matched;
+            e.ids.push_back(piece.id);
+            e.offsets.push_back({piece.begin, piece.end});
+            e.word_ids.push_back(static_cast<std::int32_t>(piece.word));
+            if (matched != source.matched.end() && matched->piece == i) e.tokens.push_back(matched++->text);
+            else e.tokens.push_back(*vocabulary.token(piece.id));
         }
+        fill_up(type_id, 0, index);
     }
 
 private:
-    void append(std::int32_t id, std::int32_t type_id, std::uint8_t special, Span offsets, const std::string& token,
-                std::int32_t word, std::int32_t sequence) {
+    /// The fields that are the same for all tokens of a place of the template.
+    void fill_up(std::int32_t type_id, std::uint8_t special, std::int32_t sequence) {
         Encoding& e = out_.back();
-        e.ids.push_back(id);
-        e.type_ids.push_back(type_id);
-        e.special_tokens_mask.push_back(special);
-        e.attention_mask.push_back(1);
-        e.offsets.push_back(offsets);
-        e.tokens.push_back(token);
-        e.word_ids.push_back(word);
-        e.sequence_ids.push_back(sequence);
+        e.type_ids.resize(e.ids.size(), type_id);
+        e.special_tokens_mask.resize(e.ids.size(), special);
+        e.sequence_ids.resize(e.ids.size(), sequence);
     }
 
     const Tokenizer& tokenizer_;
@@ -263,7 +274,10 @@ class Tokenizer::IdSink {
 public:
     IdSink(const Source* const (&sources)[2], TokenIds& out) : sources_{sources[0], sources[1]}, out_(out) {}
 
-    void begin() { out_.window_ends.push_back(out_.ids.size()); }
+    void begin(std::size_t tokens) {
+        if (out_.ids.empty()) out_.ids.reserve(tokens);
+        out_.window_ends.push_back(out_.ids.size());
+    }
 
     void special(const TemplatePiece& piece) {
         out_.ids.insert(out_.ids.end(), piece.ids.begin(), piece.ids.end());

@@ -1,5 +1,5 @@
 // The vocabulary and the WordPiece model: a word becomes the longest pieces the vocabulary knows, from left to right.
-// Depends on io/tokenizer_config.hpp and text/trie.hpp.
+// Depends on io/tokenizer_config.hpp, text/trie.hpp and text/word_table.hpp.
 #pragma once
 
 #include <bert/config.hpp>
@@ -7,13 +7,16 @@
 #include <bert/io/tokenizer_config.hpp>
 #include <bert/text/trie.hpp>
 #include <bert/text/utf8.hpp>
+#include <bert/text/word_table.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -52,16 +55,23 @@ public:
     /// meant).
     explicit Vocabulary(std::vector<TokenizerConfig::VocabularyEntry> entries, std::string_view source = "vocabulary")
         : entries_(std::move(entries)) {
-        std::sort(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) { return a.token < b.token; });
+        std::sort(entries_.begin(), entries_.end(),
+                  [](const auto& a, const auto& b) { return std::tie(a.id, a.token) < std::tie(b.id, b.token); });
+        by_token_.resize(entries_.size());
+        std::iota(by_token_.begin(), by_token_.end(), 0u);
+        std::sort(by_token_.begin(), by_token_.end(),
+                  [&](std::uint32_t a, std::uint32_t b) { return entries_[a].token < entries_[b].token; });
+        const auto same = [&](std::uint32_t a, std::uint32_t b) { return entries_[a].token == entries_[b].token; };
+        const auto twice = std::adjacent_find(by_token_.begin(), by_token_.end(), same);
+        if (twice != by_token_.end()) {
+            fail(ErrorKind::vocabulary, source, ": the vocabulary holds \"", entries_[*twice].token, "\" twice");
+        }
         // An id takes a slot of the table, so ids far beyond the number of tokens are refused before they cost memory.
         const std::size_t limit = std::max<std::size_t>(std::size_t{1} << 16, 64 * entries_.size());
         for (std::size_t i = 0; i < entries_.size(); ++i) {
             const auto& [token, id] = entries_[i];
             if (valid_utf8_prefix(token) != token.size()) {
                 fail(ErrorKind::format, source, ": the vocabulary entry with id ", id, " is not valid UTF-8");
-            }
-            if (i > 0 && token == entries_[i - 1].token) {
-                fail(ErrorKind::vocabulary, source, ": the vocabulary holds \"", token, "\" twice");
             }
             if (id < 0 || static_cast<std::size_t>(id) >= limit) {
                 fail(ErrorKind::vocabulary, source, ": the id of \"", token, "\" should be from 0 to ", limit - 1,
@@ -79,10 +89,10 @@ public:
     std::size_t id_limit() const noexcept { return by_id_.size(); }
 
     std::optional<std::int32_t> find(std::string_view token) const noexcept {
-        const auto entry = std::lower_bound(entries_.begin(), entries_.end(), token,
-                                            [](const auto& e, std::string_view t) { return e.token < t; });
-        if (entry == entries_.end() || entry->token != token) return std::nullopt;
-        return entry->id;
+        const auto place = std::lower_bound(by_token_.begin(), by_token_.end(), token,
+                                            [&](std::uint32_t i, std::string_view t) { return entries_[i].token < t; });
+        if (place == by_token_.end() || entries_[*place].token != token) return std::nullopt;
+        return entries_[*place].id;
     }
 
     /// The token of an id, or null.
@@ -92,13 +102,16 @@ public:
         return index == absent ? nullptr : &entries_[index].token;
     }
 
-    /// All tokens, sorted by their bytes.
+    /// All tokens, sorted by id.
     const std::vector<TokenizerConfig::VocabularyEntry>& entries() const noexcept { return entries_; }
+
+    /// Indices into entries(), sorted by the bytes of the tokens.
+    const std::vector<std::uint32_t>& by_token() const noexcept { return by_token_; }
 
 private:
     static constexpr std::uint32_t absent = 0xFFFFFFFF;
     std::vector<TokenizerConfig::VocabularyEntry> entries_;
-    std::vector<std::uint32_t> by_id_;
+    std::vector<std::uint32_t> by_token_, by_id_;
 };
 
 /// Greedy longest-match-first WordPiece. A word that cannot be segmented, or is too long, is one unknown token.
@@ -115,18 +128,27 @@ public:
 
         const std::string& prefix = config.continuing_subword_prefix;
         std::vector<Trie::Entry> entries;
+        std::vector<WordTable::Entry> words;
         entries.reserve(vocabulary.size());
-        for (const auto& [token, id] : vocabulary.entries()) {
+        words.reserve(vocabulary.size());
+        for (const std::uint32_t index : vocabulary.by_token()) {
+            const auto& [token, id] = vocabulary.entries()[index];
             // Longer than any word: never matches, and need not cost a path in the trie.
             if (count_characters(token) > max_characters_ + count_characters(prefix)) continue;
             check_token_size(token, config.source);
             entries.push_back({token, id});
         }
+        // Vocabularies are written by falling frequency, and the table keeps what comes first.
+        for (const auto& [token, id] : vocabulary.entries()) words.push_back({token, id});
+        if (max_characters_ >= ShortWord::max_size) words_ = WordTable(words);
         trie_ = Trie(entries);
         continuation_ = trie_.walk(prefix);
     }
 
     std::size_t max_characters() const noexcept { return max_characters_; }
+
+    /// Finds words that are one piece without walking the trie. What it does not find may still be one.
+    const WordTable& whole_words() const noexcept { return words_; }
 
     /// Appends the pieces of a word of at most max_characters() characters, numbered `index` in its text.
     /// `origin(i, j)` tells which Range of the text the bytes [i, j) of the word come from.
@@ -159,6 +181,7 @@ private:
     }
 
     Trie trie_;
+    WordTable words_;
     Trie::State continuation_ = Trie::none;  // where the walk of a continuing piece starts: behind the prefix
     std::int32_t unknown_id_ = 0;
     std::size_t max_characters_;

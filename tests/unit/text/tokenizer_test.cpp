@@ -278,6 +278,54 @@ TEST(Tokenizer, RefusesTextsWhosePositionsDoNotFit) {
     }
 }
 
+// Words of ASCII take a short cut. A normalized added token, even one that no text holds, closes it.
+TEST(Tokenizer, TakesShortCutsToTheSameResult) {
+    TokenizerConfig config = make_config();
+    const std::string letters = "abcdeABCDE019";
+    bert_test::Random random(6);
+    const auto random_word = [&](std::size_t longest) {
+        std::string word;
+        for (std::size_t n = 1 + random.below(longest); n > 0; --n) word += letters[random.below(letters.size())];
+        return word;
+    };
+    const auto add = [&](const std::string& token) {
+        for (const auto& entry : config.vocabulary) {
+            if (entry.token == token) return;
+        }
+        config.vocabulary.push_back({token, static_cast<std::int32_t>(config.vocabulary.size())});
+    };
+    for (const char c : std::string_view("bcdeABCDE019.-")) add(std::string(1, c));
+    for (const char c : std::string_view("bcdeABCD019")) add("##" + std::string(1, c));  // without E
+    for (int i = 0; i < 400; ++i) add((i % 4 == 0 ? "##" : "") + random_word(i % 3 == 0 ? 14 : 4));
+    add("\t");
+    add("a\x01");
+    for (int flags = 0; flags < 8; ++flags) {
+        config.normalizer.clean_text = flags & 1;
+        config.normalizer.lowercase = flags & 2;
+        config.normalizer.decompose = config.normalizer.strip_nonspacing_marks = flags & 4;
+        const Tokenizer tokenizer(config);
+        TokenizerConfig general_config = config;
+        general_config.added_tokens.push_back({"<none>", false, false, false, true, false});
+        const Tokenizer general(general_config);
+        const std::string_view between[] = {" ",    " ",    "  ", ".",      "-",  "",      "\t",
+                                            "\x01", "\0"sv, "é",  "\u0301", "漢", "[SEP]", "?"};
+        for (int i = 0; i < 3000; ++i) {
+            std::string text;
+            for (std::size_t n = random.below(40); n > 0; --n) {
+                text += random_word(random.below(3) == 0 ? 20 : 5);
+                text += between[random.below(std::size(between))];
+            }
+            const Encoding a = tokenizer.encode(text), b = general.encode(text);
+            ASSERT_EQ(a.ids, b.ids) << text;
+            ASSERT_EQ(a.offsets, b.offsets) << text;
+            ASSERT_EQ(a.word_ids, b.word_ids) << text;
+            TokenIds ids;
+            tokenizer.encode_ids(text, {}, ids);
+            ASSERT_EQ(ids.ids, a.ids) << text;
+        }
+    }
+}
+
 // Texts made to be slow: time and memory must stay linear. A quadratic step would take hours here.
 TEST(Tokenizer, StaysLinearOnHostileTexts) {
     TokenizerConfig config = make_config();
