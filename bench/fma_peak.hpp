@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 namespace bench {
 
@@ -23,6 +25,7 @@ BERT_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 namespace avx512 {
 using vec = bert::avx512::vec;
 inline constexpr int chains = 24;
+inline constexpr double operations = 2;
 #include "fma_peak.inl"
 }  // namespace avx512
 BERT_TARGET_END
@@ -31,14 +34,65 @@ BERT_TARGET_BEGIN("avx2,fma")
 namespace avx2 {
 using vec = bert::avx2::vec;
 inline constexpr int chains = 12;
+inline constexpr double operations = 2;
 #include "fma_peak.inl"
 }  // namespace avx2
+BERT_TARGET_END
+
+// Dot products of pairs of bfloat16 and of fours of 8-bit integers, added to 32 bits.
+
+BERT_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")
+namespace avx512_bf16 {
+struct vec : bert::avx512::vec {
+    vec(bert::avx512::vec a) : bert::avx512::vec(a) {}
+    vec() = default;
+    static BERT_ALWAYS_INLINE vec fma(vec a, vec b, vec c) {
+        return bert::avx512::vec{_mm512_dpbf16_ps(c.v, (__m512bh)a.v, (__m512bh)b.v)};
+    }
+};
+inline constexpr int chains = 24;
+inline constexpr double operations = 4;
+#include "fma_peak.inl"
+}  // namespace avx512_bf16
+BERT_TARGET_END
+
+BERT_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")
+namespace avx512_vnni {
+struct vec : bert::avx512::vec {
+    vec(bert::avx512::vec a) : bert::avx512::vec(a) {}
+    vec() = default;
+    static BERT_ALWAYS_INLINE vec fma(vec a, vec b, vec c) {
+        return bert::avx512::vec{_mm512_castsi512_ps(
+            _mm512_dpbusd_epi32(_mm512_castps_si512(c.v), _mm512_castps_si512(a.v), _mm512_castps_si512(b.v)))};
+    }
+};
+inline constexpr int chains = 24;
+inline constexpr double operations = 8;
+#include "fma_peak.inl"
+}  // namespace avx512_vnni
+BERT_TARGET_END
+
+BERT_TARGET_BEGIN("avx2,fma,avxvnni")
+namespace avx2_vnni {
+struct vec : bert::avx2::vec {
+    vec(bert::avx2::vec a) : bert::avx2::vec(a) {}
+    vec() = default;
+    static BERT_ALWAYS_INLINE vec fma(vec a, vec b, vec c) {
+        return bert::avx2::vec{_mm256_castsi256_ps(
+            _mm256_dpbusd_avx_epi32(_mm256_castps_si256(c.v), _mm256_castps_si256(a.v), _mm256_castps_si256(b.v)))};
+    }
+};
+inline constexpr int chains = 12;
+inline constexpr double operations = 8;
+#include "fma_peak.inl"
+}  // namespace avx2_vnni
 BERT_TARGET_END
 
 BERT_TARGET_BEGIN("sse2")
 namespace sse2 {
 using vec = bert::sse2::vec;
 inline constexpr int chains = 12;
+inline constexpr double operations = 2;
 #include "fma_peak.inl"
 }  // namespace sse2
 BERT_TARGET_END
@@ -48,25 +102,34 @@ BERT_TARGET_END
 namespace neon {
 using vec = bert::neon::vec;
 inline constexpr int chains = 24;
+inline constexpr double operations = 2;
 #include "fma_peak.inl"
 }  // namespace neon
 
 #endif
 
-/// The peak loop for a table of kernels by its name; null where there is none.
-inline const Peak* find_peak(std::string_view kernels) {
+/// The peak loop for the products of a table of kernels, by its name, with weights of type W; null where the table has
+/// no instruction of its own for them.
+template <class W>
+const Peak* find_peak(std::string_view kernels) {
 #if defined(BERT_X86)
-    if (kernels == "avx512") return &avx512::peak;
-    if (kernels == "avx2") return &avx2::peak;
-    if (kernels == "sse2") return &sse2::peak;
+    if constexpr (std::is_same_v<W, std::int8_t>) {
+        if (kernels == "avx512_bf16" || kernels == "avx512_vnni") return &avx512_vnni::peak;
+        if (kernels == "avx2_vnni") return &avx2_vnni::peak;
+    } else {
+        if (std::is_same_v<W, bert::bfloat16> && kernels == "avx512_bf16") return &avx512_bf16::peak;
+        if (kernels.substr(0, 6) == "avx512") return &avx512::peak;
+        if (kernels.substr(0, 4) == "avx2") return &avx2::peak;
+        if (kernels == "sse2") return &sse2::peak;
+    }
 #elif defined(BERT_ARM64)
-    if (kernels == "neon") return &neon::peak;
+    if (!std::is_same_v<W, std::int8_t> && kernels == "neon") return &neon::peak;
 #endif
     (void)kernels;
     return nullptr;
 }
 
-/// Floating point operations per second of this core: the best of several short runs, since others may use the machine.
+/// Operations per second of this core: the best of several short runs, since others may use the machine.
 inline double measure_peak(const Peak& peak) {
     constexpr std::ptrdiff_t steps = 1 << 18;
     constexpr std::size_t room = 512;  // floats: more than any set's chains or factors

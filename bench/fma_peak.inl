@@ -1,5 +1,6 @@
 // The multiply-add peak of one instruction set: read once per set, inside its namespace and target region. The includer
-// defines `vec` (the library's vector of that set) and `chains`, the independent sums that registers have room for.
+// defines `vec` (a vector of that set) `chains`, the independent sums that registers have
+// room for, and `operations`, what vec::fma does for each of its lanes.
 
 /// Runs `steps` multiply-adds in each chain and writes their sums to `out`, so that nothing can be left out.
 inline void multiply_add(const float* factors, std::ptrdiff_t steps, float* out) {

@@ -1,11 +1,13 @@
 // Speed of the kernels by themselves on one thread, for every table this machine runs: dense products at the shapes of
 // BERT, attention and layer normalisation. Depends on kernels alone.
 #include <bert/core/buffer.hpp>
+#include <bert/core/float16.hpp>
 #include <bert/kernels/dispatch.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -53,33 +55,51 @@ Floats values(std::ptrdiff_t count) {
 /// it is not known. of_peak is the share of the peak reached, though as a rate it is printed with "/s".
 void report(benchmark::State& state, double flops, double peak) {
     using benchmark::Counter;
-    state.counters["FLOP/s"] = Counter(flops, Counter::kIsIterationInvariantRate, Counter::kIs1000);
+    state.counters["ops"] = Counter(flops, Counter::kIsIterationInvariantRate, Counter::kIs1000);
     if (peak > 0) state.counters["of_peak"] = Counter(flops / peak, Counter::kIsIterationInvariantRate);
 }
 
+template <class W>
 void linear(benchmark::State& state, const Table& table, const Product& product, double peak) {
+    const auto& kernel = bert::linear_kernel<W>(table);
     const std::ptrdiff_t rows = state.range(0);
     const std::ptrdiff_t in = product.in_features;
     const std::ptrdiff_t out = product.out_features;
     const Floats weights = values(out * in);
     const Floats x = values(rows * in);
-    const Floats bias = values(bert::padded_size(table, out));
+    const Floats bias = values(bert::padded_size(kernel, out));
     const Floats residual = values(rows * out);
     Floats y(static_cast<std::size_t>(rows * out));
+    bert::AlignedBuffer<std::byte> scratch(kernel.scratch_size(rows, in));
     // Each call takes the weights of another layer, as a model does: a short text finds none of them in a near cache.
-    const std::size_t size = bert::packed_size(table, out, in);
-    Floats packed(size * static_cast<std::size_t>(product.layers));
-    table.pack(weights.data(), out, in, packed.data());
-    for (int layer = 1; layer < product.layers; ++layer) {
-        std::copy_n(packed.data(), size, packed.data() + static_cast<std::size_t>(layer) * size);
+    const std::size_t size = kernel.packed_size(out, in);
+    const auto layers = static_cast<std::size_t>(product.layers);
+    bert::AlignedBuffer<W> packed(size * layers);
+    kernel.pack(weights.data(), out, in, packed.data());
+    for (std::size_t layer = 1; layer < layers; ++layer) {
+        std::copy_n(packed.data(), size, packed.data() + layer * size);
     }
 
+    bert::LinearArguments<float, W> arguments{};
+    arguments.x = x.data();
+    arguments.x_stride = in;
+    arguments.rows = rows;
+    arguments.in_features = in;
+    arguments.bias = bias.data();
+    arguments.activation = product.activation;
+    arguments.residual = product.residual ? residual.data() : nullptr;
+    arguments.residual_stride = out;
+    arguments.first = 0;
+    arguments.last = out;
+    arguments.y = y.data();
+    arguments.y_stride = out;
+    arguments.scratch = scratch.data();
     std::size_t layer = 0;
     for (auto _ : state) {
-        table.linear(x.data(), in, rows, in, packed.data() + layer * size, bias.data(), product.activation,
-                     product.residual ? residual.data() : nullptr, out, 0, out, y.data(), out);
+        arguments.packed = packed.data() + layer * size;
+        kernel.run(arguments);
         benchmark::ClobberMemory();
-        layer = (layer + 1) % static_cast<std::size_t>(product.layers);
+        layer = (layer + 1) % layers;
     }
     report(state, 2.0 * static_cast<double>(rows) * static_cast<double>(in) * static_cast<double>(out), peak);
 }
@@ -118,18 +138,28 @@ void layer_norm(benchmark::State& state, const Table& table, std::ptrdiff_t hidd
     state.SetItemsProcessed(state.iterations() * rows * hidden);
 }
 
-void register_table(const Table& table) {
-    const std::string kernels = std::string("/") + table.name + "/";
+/// The products of a table with weights of type W, called `weights`. Returns their peak, 0 where it is not known.
+template <class W>
+double register_products(const Table& table, const std::string& weights) {
+    const std::string name = table.name + ("/" + weights);
     double peak = 0;
-    if (const bench::Peak* const loop = bench::find_peak(table.name)) {
+    if (const bench::Peak* const loop = bench::find_peak<W>(table.name)) {
         peak = bench::measure_peak(*loop);
-        benchmark::AddCustomContext(std::string("peak_gflops_") + table.name, std::to_string(peak / 1e9));
+        benchmark::AddCustomContext("peak of " + name, std::to_string(peak / 1e9) + " G/s");
     }
     for (const Product& product : products) {
-        benchmark::RegisterBenchmark(("linear" + kernels + product.name).c_str(), linear, table, product, peak)
+        benchmark::RegisterBenchmark(("linear/" + name + "/" + product.name).c_str(), linear<W>, table, product, peak)
             ->RangeMultiplier(2)
             ->Range(1, 512);
     }
+    return peak;
+}
+
+void register_table(const Table& table) {
+    const std::string kernels = std::string("/") + table.name + "/";
+    const double peak = register_products<float>(table, "f32");
+    register_products<bert::bfloat16>(table, "bf16");
+    register_products<std::int8_t>(table, "int8");
     for (const std::ptrdiff_t head_dim : {32, 64}) {
         benchmark::RegisterBenchmark(("attention" + kernels + "head_dim:" + std::to_string(head_dim)).c_str(),
                                      attention, table, head_dim, peak)

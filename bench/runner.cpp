@@ -3,9 +3,9 @@
 //
 //     bert_bench_runner MODEL_FOLDER THREADS WEIGHTS
 //
-// WEIGHTS is the type of the weights: f32. The process answers each line with one line, "ok" and values, or "error" and
-// a message; the first answer comes by itself once the model is open and gives the milliseconds that took. FILE holds
-// the token ids of a text per line; a vector is the mean of the last hidden states at unit length.
+// WEIGHTS is the type of the weights: f32, bf16 or int8. The process answers each line with one line, "ok" and values,
+// or "error" and a message; the first answer comes by itself once the model is open and gives the milliseconds that
+// took. FILE holds the token ids of a text per line; a vector is the mean of the last hidden states at unit length.
 //
 //     forward REPEAT ID...              milliseconds of each of REPEAT passes over one text, one after another
 //     corpus FILE                       milliseconds to embed all its texts
@@ -252,7 +252,9 @@ int main(int argc, char** argv) {
         const std::string_view weights = argv[3];
         const auto threads = parse<unsigned>(argv[2]);
         if (weights == "f32") serve<float>(argv[1], threads);
-        else throw std::runtime_error("weights should be f32, given " + std::string(weights));
+        else if (weights == "bf16") serve<bert::bfloat16>(argv[1], threads);
+        else if (weights == "int8") serve<std::int8_t>(argv[1], threads);
+        else throw std::runtime_error("weights should be f32, bf16 or int8, given " + std::string(weights));
     } catch (const std::exception& error) {
         std::cout << "error " << error.what() << std::endl;
         return 1;
