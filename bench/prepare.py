@@ -1,5 +1,6 @@
 """What compare.py times: models in every runtime's own form and texts, made once and kept in a cache folder."""
 
+import ast
 import importlib.metadata
 import json
 import os
@@ -8,12 +9,14 @@ import re
 import shutil
 import statistics
 import sys
+import warnings
 from pathlib import Path
 
 # Real English: licences and descriptions that come with the packages requirements.txt pins, so that the same versions
 # give the same texts on every machine.
 TEXT_PACKAGES = ["torch", "numpy", "scikit-learn", "scipy", "onnxruntime", "openvino", "transformers",
                  "sentence-transformers", "huggingface-hub", "tokenizers"]
+DOCUMENTED_PACKAGES = ["scipy", "scikit-learn", "transformers"]
 MAX_TOKENS = 256
 BATCH = 32
 
@@ -198,23 +201,44 @@ def cpu_flags():
 
 # Texts
 
+def prose(text):
+    """The paragraphs of a text that are sentences: no tables, code or lists of links."""
+    text = re.sub(r"```.*?```|<[^>]*>|https?://\S+", " ", text, flags=re.DOTALL)
+    for paragraph in re.split(r"\n\s*\n", text):
+        words = " ".join(paragraph.split())
+        letters = sum(c.isalpha() or c == " " for c in words)
+        if len(words) >= 40 and letters >= 0.85 * len(words):
+            yield words
+
+
+def package_files(package, pattern):
+    files = importlib.metadata.distribution(package).files or []
+    for file in sorted(str(file.locate()) for file in files if re.search(pattern, str(file))):
+        yield Path(file).read_text(encoding="utf-8", errors="replace")
+
+
 def package_sentences():
     """Sentences of TEXT_PACKAGES in their order."""
     sentences = []
     for package in TEXT_PACKAGES:
-        distribution = importlib.metadata.distribution(package)
-        files = [file for file in distribution.files or []
-                 if re.search(r"dist-info/(.*/)?(METADATA|LICENSE[^/]*|NOTICE[^/]*)$", str(file))]
-        for file in sorted(files, key=str):
-            text = file.locate().read_text(encoding="utf-8", errors="replace")
-            text = re.sub(r"```.*?```|<[^>]*>|https?://\S+", " ", text, flags=re.DOTALL)
-            for paragraph in re.split(r"\n\s*\n", text):
-                words = " ".join(paragraph.split())
-                letters = sum(c.isalpha() or c == " " for c in words)
-                if len(words) < 40 or letters < 0.85 * len(words):
-                    continue  # tables, code, lists of links
-                sentences += re.split(r"(?<=[.!?])\s+", words)
+        for text in package_files(package, r"dist-info/(.*/)?(METADATA|LICENSE[^/]*|NOTICE[^/]*)$"):
+            for paragraph in prose(text):
+                sentences += re.split(r"(?<=[.!?])\s+", paragraph)
     return list(dict.fromkeys(sentences))
+
+
+def docstring_paragraphs():
+    """Paragraphs of the documentation in DOCUMENTED_PACKAGES: enough text that nothing can learn it by heart."""
+    paragraphs = []
+    for package in DOCUMENTED_PACKAGES:
+        for source in package_files(package, r"^(?!.*test).*\.py$"):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                tree = ast.parse(source)
+            for node in ast.walk(tree):
+                if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+                    paragraphs += prose(ast.get_docstring(node) or "")
+    return list(dict.fromkeys(paragraphs))[::3]
 
 
 def uneven_texts(count, seed):
@@ -261,8 +285,8 @@ def prepare_texts(minilm, cache):
         lines = texts.read_text(encoding="utf-8").splitlines()
         once(cache / f"corpus-{count}.ids", lambda t: write_lines(t, [ids_line(encode(x, MAX_TOKENS)) for x in lines]))
 
-    prose = once(cache / "prose.txt", lambda t: write_lines(t, package_sentences()))
-    text = prose.read_text(encoding="utf-8")[:20000]
+    once(cache / "prose.txt", lambda t: write_lines(t, docstring_paragraphs()))
+    text = " ".join(package_sentences())[:20000]
     for tokens in (8, 32, 128, 512):
         once(cache / f"text-{tokens}.ids", lambda t: write_lines(t, [ids_line(encode(text, tokens))]))
 
