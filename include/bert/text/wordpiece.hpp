@@ -12,11 +12,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -51,25 +49,25 @@ inline void check_token_size(std::string_view token, std::string_view source) {
 /// The two-way table of tokens and ids.
 class Vocabulary {
 public:
+    using Entry = TokenizerConfig::VocabularyEntry;
+
     /// Errors, which name `source`: format (not UTF-8), vocabulary (a token twice, a negative id, ids too sparse to be
     /// meant).
-    explicit Vocabulary(std::vector<TokenizerConfig::VocabularyEntry> entries, std::string_view source = "vocabulary")
+    explicit Vocabulary(std::vector<Entry> entries, std::string_view source = "vocabulary")
         : entries_(std::move(entries)) {
-        std::sort(entries_.begin(), entries_.end(),
-                  [](const auto& a, const auto& b) { return std::tie(a.id, a.token) < std::tie(b.id, b.token); });
-        by_token_.resize(entries_.size());
-        std::iota(by_token_.begin(), by_token_.end(), 0u);
-        std::sort(by_token_.begin(), by_token_.end(),
-                  [&](std::uint32_t a, std::uint32_t b) { return entries_[a].token < entries_[b].token; });
-        const auto same = [&](std::uint32_t a, std::uint32_t b) { return entries_[a].token == entries_[b].token; };
-        const auto twice = std::adjacent_find(by_token_.begin(), by_token_.end(), same);
-        if (twice != by_token_.end()) {
-            fail(ErrorKind::vocabulary, source, ": the vocabulary holds \"", entries_[*twice].token, "\" twice");
+        const auto by_text = [](const Entry& a, const Entry& b) { return a.token < b.token; };
+        const auto same_text = [](const Entry& a, const Entry& b) { return a.token == b.token; };
+        // Vocabularies read from files are sorted already.
+        if (!std::is_sorted(entries_.begin(), entries_.end(), by_text)) {
+            std::sort(entries_.begin(), entries_.end(), by_text);
+        }
+        const auto twice = std::adjacent_find(entries_.begin(), entries_.end(), same_text);
+        if (twice != entries_.end()) {
+            fail(ErrorKind::vocabulary, source, ": the vocabulary holds \"", twice->token, "\" twice");
         }
         // An id takes a slot of the table, so ids far beyond the number of tokens are refused before they cost memory.
         const std::size_t limit = std::max<std::size_t>(std::size_t{1} << 16, 64 * entries_.size());
-        for (std::size_t i = 0; i < entries_.size(); ++i) {
-            const auto& [token, id] = entries_[i];
+        for (const auto& [token, id] : entries_) {
             if (valid_utf8_prefix(token) != token.size()) {
                 fail(ErrorKind::format, source, ": the vocabulary entry with id ", id, " is not valid UTF-8");
             }
@@ -77,9 +75,8 @@ public:
                 fail(ErrorKind::vocabulary, source, ": the id of \"", token, "\" should be from 0 to ", limit - 1,
                      " (for ", entries_.size(), " tokens), given ", id);
             }
-            if (by_id_.size() <= static_cast<std::size_t>(id)) by_id_.resize(static_cast<std::size_t>(id) + 1, absent);
-            by_id_[static_cast<std::size_t>(id)] = static_cast<std::uint32_t>(i);
         }
+        sort_by_id();
     }
 
     /// Number of tokens, which is less than id_limit() where ids have holes.
@@ -103,14 +100,31 @@ public:
     }
 
     /// All tokens, sorted by id.
-    const std::vector<TokenizerConfig::VocabularyEntry>& entries() const noexcept { return entries_; }
+    const std::vector<Entry>& entries() const noexcept { return entries_; }
 
     /// Indices into entries(), sorted by the bytes of the tokens.
     const std::vector<std::uint32_t>& by_token() const noexcept { return by_token_; }
 
 private:
+    /// Brings entries_, sorted by token, into the order of ids, where frequent tokens lie close together.
+    void sort_by_id() {
+        std::vector<std::pair<std::int32_t, std::uint32_t>> order;  // of ids and indices
+        order.reserve(entries_.size());
+        for (const Entry& entry : entries_) order.emplace_back(entry.id, static_cast<std::uint32_t>(order.size()));
+        std::sort(order.begin(), order.end());
+        std::vector<Entry> sorted;
+        sorted.reserve(entries_.size());
+        by_token_.resize(entries_.size());
+        by_id_.resize(order.empty() ? 0 : static_cast<std::size_t>(order.back().first) + 1, absent);
+        for (const auto& [id, index] : order) {
+            by_token_[index] = by_id_[static_cast<std::size_t>(id)] = static_cast<std::uint32_t>(sorted.size());
+            sorted.push_back(std::move(entries_[index]));
+        }
+        entries_ = std::move(sorted);
+    }
+
     static constexpr std::uint32_t absent = 0xFFFFFFFF;
-    std::vector<TokenizerConfig::VocabularyEntry> entries_;
+    std::vector<Entry> entries_;
     std::vector<std::uint32_t> by_token_, by_id_;
 };
 

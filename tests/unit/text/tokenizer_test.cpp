@@ -246,6 +246,31 @@ TEST(Tokenizer, EncodesBatches) {
     EXPECT_EQ(batch[1].ids, (Ids{2, 3}));
 }
 
+TEST(Tokenizer, EncodesBatchesOnManyThreadsAsOnOne) {
+    const Tokenizer tokenizer(make_config());
+    std::vector<std::string> texts;
+    for (std::size_t i = 0; i < 1000; ++i) {
+        texts.emplace_back();
+        for (std::size_t n = i % 37; n > 0; --n) texts.back() += (i + n) % 3 == 0 ? "cats, " : "the 漢[MASK] ";
+    }
+    bert::ThreadPool pool(4);
+    EncodeOptions options;
+    options.max_length = 20;
+    options.overflowing = true;
+    const std::vector<Encoding> batch = tokenizer.encode_batch(texts, options, &pool);
+    ASSERT_EQ(batch.size(), texts.size());
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+        const Encoding alone = tokenizer.encode(texts[i], options);
+        ASSERT_EQ(batch[i].ids, alone.ids);
+        ASSERT_EQ(batch[i].offsets, alone.offsets);
+        ASSERT_EQ(batch[i].tokens, alone.tokens);
+        ASSERT_EQ(batch[i].overflowing.size(), alone.overflowing.size());
+    }
+    EXPECT_TRUE(tokenizer.encode_batch({}, options, &pool).empty());
+    options.max_length = 1;  // two special tokens do not fit
+    expect_error(ErrorKind::input, {"max_length 1"}, [&] { tokenizer.encode_batch(texts, options, &pool); });
+}
+
 // Any bytes are a text: ids are those of the repaired text, and offsets stay within the caller's bytes.
 TEST(Tokenizer, TakesAnyBytes) {
     TokenizerConfig config = make_config();
