@@ -91,7 +91,7 @@ std::vector<Configuration> configurations() {
 Tokenizer make_tokenizer(const Configuration& configuration) {
     TokenizerConfig config;
     config.vocabulary.push_back({"[UNK]", 0});
-    for (const char32_t plane : {0, 1, 2, 14}) {
+    for (const char32_t plane : {0u, 1u, 2u, 14u}) {
         for (char32_t code = plane << 16; code < (plane + 1) << 16; ++code) {
             if (!is_surrogate(code)) config.vocabulary.push_back({utf8(code), static_cast<std::int32_t>(code) + 1});
         }

@@ -146,7 +146,7 @@ TEST(Tokenizer, EncodesIdsAlone) {
     const Tokenizer tokenizer(make_config());
     TokenIds out;
     EncodeOptions options;
-    for (const std::size_t max_length : {100, 6, 5, 3}) {
+    for (const std::size_t max_length : {100u, 6u, 5u, 3u}) {
         options.max_length = max_length;
         options.overflowing = true;
         for (const std::string text : {"the cat sat [MASK] the cat", "", "é"}) {

@@ -38,10 +38,10 @@ TEST(Unicode, ClassifiesControlCharactersAsTheReferenceDoes) {
 }
 
 TEST(Unicode, ChineseCharactersHaveTheHoleOfTheReference) {
-    for (const char32_t c : {0x4E00, 0x9FFF, 0x3400, 0xF900, 0x2B740, 0x2B81F, 0x2B920, 0x2CEAF, 0x2FA1F}) {
+    for (const char32_t c : {0x4E00u, 0x9FFFu, 0x3400u, 0xF900u, 0x2B740u, 0x2B81Fu, 0x2B920u, 0x2CEAFu, 0x2FA1Fu}) {
         EXPECT_TRUE(has(c, unicode::cjk)) << std::uint32_t{c};
     }
-    for (const char32_t c : {0x3042, 0xAC00, 0x2B820, 0x2B91F, 0x30000}) EXPECT_FALSE(has(c, unicode::cjk));
+    for (const char32_t c : {0x3042u, 0xAC00u, 0x2B820u, 0x2B91Fu, 0x30000u}) EXPECT_FALSE(has(c, unicode::cjk));
 }
 
 TEST(Unicode, PunctuationIsThatOfAsciiAndOfUnicode) {
