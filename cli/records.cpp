@@ -1,0 +1,125 @@
+// Reading texts and writing records.
+#include "records.hpp"
+
+#include <bert/error.hpp>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <istream>
+#include <system_error>
+#include <utility>
+
+namespace {
+
+[[noreturn]] void fail(const std::string& message) {
+    throw bert::Error(bert::ErrorKind::file, message);
+}
+
+bool ends_with(const std::string& text, const std::string& end) {
+    return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+void read_stream(std::istream& stream, const std::string& name, bool json, const std::string& field, Input& input) {
+    std::string line;
+    for (std::size_t number = 1; std::getline(stream, line); ++number) {
+        if (!line.empty() && line.back() == '\r') line.pop_back();
+        if (!json) {
+            input.records.push_back({{"text", line}});
+            input.texts.push_back(std::move(line));
+            line.clear();
+            continue;
+        }
+        if (line.empty()) continue;
+        const auto where = [&] { return name + ":" + std::to_string(number) + ": "; };
+        Record record = Record::parse(line, nullptr, false);
+        if (!record.is_object()) fail(where() + "expected a JSON object");
+        const auto text = record.find(field);
+        if (text == record.end() || !text->is_string()) fail(where() + "expected a text in \"" + field + "\"");
+        input.texts.push_back(text->get<std::string>());
+        input.records.push_back(std::move(record));
+    }
+    if (stream.bad()) fail(name + ": could not be read");
+}
+
+}  // namespace
+
+void add_input_options(CLI::App& command, InputOptions& input) {
+    command.add_option("files", input.files, "Files of texts; none, or -, for standard input");
+    command
+        .add_option("--format", input.format,
+                    "lines: one text a line; jsonl: one JSON object a line; auto: jsonl for .jsonl and .ndjson files")
+        ->check(CLI::IsMember({"auto", "lines", "jsonl"}).description(""));
+    command.add_option("--field", input.field, "The field of JSON objects that holds the text")->capture_default_str();
+}
+
+Input read_input(const InputOptions& options) {
+    Input input;
+    std::vector<std::string> files = options.files;
+    if (files.empty()) files.emplace_back("-");
+    for (const std::string& file : files) {
+        const bool by_name = options.format == "auto" && (ends_with(file, ".jsonl") || ends_with(file, ".ndjson"));
+        const bool json = options.format == "jsonl" || by_name;
+        if (file == "-") {
+            read_stream(std::cin, "standard input", json, options.field, input);
+            continue;
+        }
+        std::ifstream stream(file, std::ios::binary);
+        if (!stream) fail(file + ": could not be opened: " + std::strerror(errno));
+        read_stream(stream, file, json, options.field, input);
+    }
+    return input;
+}
+
+Output::Output(std::string path) : path_(std::move(path)) {
+    if (path_.empty()) return;
+    temporary_ = path_ + ".part";
+    file_ = std::fopen(temporary_.c_str(), "wb");
+    if (!file_) fail("could not be created");
+}
+
+Output::~Output() {
+    if (!file_) return;
+    std::fclose(file_);
+    std::remove(temporary_.c_str());
+}
+
+void Output::fail(const std::string& what) const {
+    ::fail((path_.empty() ? "standard output" : temporary_) + ": " + what + ": " + std::strerror(errno));
+}
+
+void Output::write(const void* bytes, std::size_t count) {
+    if (!file_) {
+        buffer_.append(static_cast<const char*>(bytes), count);
+    } else if (std::fwrite(bytes, 1, count, file_) != count) {
+        fail("could not be written");
+    }
+}
+
+void Output::write_line(const Record& record) {
+    write(record.dump(-1, ' ', false, Record::error_handler_t::replace) + "\n");
+}
+
+void Output::commit() {
+    if (!file_) {
+        if (std::fwrite(buffer_.data(), 1, buffer_.size(), stdout) != buffer_.size() || std::fflush(stdout) != 0) {
+            fail("could not be written");
+        }
+        return;
+    }
+    std::FILE* const file = std::exchange(file_, nullptr);
+    const bool written = std::fclose(file) == 0;
+    if (!written || std::rename(temporary_.c_str(), path_.c_str()) != 0) {
+        const int error = errno;
+        std::remove(temporary_.c_str());
+        errno = error;
+        fail("could not be finished");
+    }
+}
+
+std::string shortest(float value) {
+    char digits[32];
+    return std::string(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+}

@@ -1,0 +1,60 @@
+// Texts in and records out, as all commands read and write them.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <cstddef>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+/// Keeps the order in which keys were added.
+using Record = nlohmann::ordered_json;
+
+/// Where texts come from and how they are written there.
+struct InputOptions {
+    std::vector<std::string> files;  ///< "-" is standard input, and so is no file at all
+    std::string format = "auto";     ///< "lines", "jsonl", or "auto": by the file's name, lines for standard input
+    std::string field = "text";      ///< of JSON lines
+};
+
+void add_input_options(CLI::App& command, InputOptions& input);
+
+/// What was read: each text, and the record it stood in ({"text": ...} for plain lines).
+struct Input {
+    std::vector<std::string> texts;
+    std::vector<Record> records;
+};
+
+/// Reads everything. Errors name the file and line.
+Input read_input(const InputOptions& options);
+
+/// Output that appears as a whole or not at all: standard output is written in commit(), a file takes its name there.
+class Output {
+public:
+    /// `path`: empty for standard output.
+    explicit Output(std::string path);
+    Output(const Output&) = delete;
+    Output& operator=(const Output&) = delete;
+    ~Output();
+
+    void write(const std::string& bytes) { write(bytes.data(), bytes.size()); }
+    void write(const void* bytes, std::size_t count);
+
+    /// A record as one line of JSON. Text that is not UTF-8 gets replacement characters.
+    void write_line(const Record& record);
+
+    void commit();
+
+private:
+    [[noreturn]] void fail(const std::string& what) const;
+
+    std::string path_;
+    std::string temporary_;
+    std::FILE* file_ = nullptr;
+    std::string buffer_;
+};
+
+/// The shortest text that reads back as the same float.
+std::string shortest(float value);

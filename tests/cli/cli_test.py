@@ -1,0 +1,281 @@
+"""Runs the command line tool: every command and format, exit codes, and what happens on errors.
+
+Usage: cli_test.py BINARY GOLDEN_FOLDER
+"""
+
+import json
+import math
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+BINARY = sys.argv[1]
+GOLDEN = Path(sys.argv[2])
+
+
+def run(*arguments, stdin=b""):
+    if isinstance(stdin, str):
+        stdin = stdin.encode()
+    environment = {k: v for k, v in os.environ.items() if k != "BERT_KERNELS"}
+    return subprocess.run(
+        [BINARY, *map(str, arguments)], input=stdin, capture_output=True, timeout=120, env=environment
+    )
+
+
+def read_npy(path):
+    data = Path(path).read_bytes()
+    assert data[:8] == b"\x93NUMPY\x01\x00"
+    (length,) = struct.unpack("<H", data[8:10])
+    assert (10 + length) % 64 == 0 and data[9 + length : 10 + length] == b"\n"
+    header = eval(data[10 : 10 + length].decode(), {})
+    assert header["descr"] == "<f4" and header["fortran_order"] is False
+    rows, columns = header["shape"]
+    values = struct.unpack(f"<{rows * columns}f", data[10 + length :])
+    return [list(values[i * columns : (i + 1) * columns]) for i in range(rows)]
+
+
+def read_safetensors(path, name):
+    data = Path(path).read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    tensor = json.loads(data[8 : 8 + length])[name]
+    assert tensor["dtype"] == "F32"
+    begin, end = tensor["data_offsets"]
+    rows, columns = tensor["shape"]
+    values = struct.unpack(f"<{rows * columns}f", data[8 + length + begin : 8 + length + end])
+    return [values[i * columns : (i + 1) * columns] for i in range(rows)]
+
+
+class Cli(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory()
+        cls.path = Path(cls.temporary.name)
+        sentence = GOLDEN / "models" / "sentence"
+        cls.model = cls.path / "a model"
+        shutil.copytree(sentence / "transformer", cls.model)
+        shutil.copytree(sentence / "variants" / "prompts", cls.model, dirs_exist_ok=True)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.temporary.cleanup()
+
+    def ok(self, *arguments, stdin=b""):
+        result = run(*arguments, stdin=stdin)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout.decode()
+
+    def fails(self, *arguments, stdin=b"", naming=()):
+        result = run(*arguments, stdin=stdin)
+        self.assertEqual(result.returncode, 2, result)
+        self.assertEqual(result.stdout, b"")
+        message = result.stderr.decode()
+        self.assertRegex(message, r"\Abert: [^\n]+\n\Z")
+        for part in naming:
+            self.assertIn(part, message)
+
+    def lines(self, *arguments, stdin=b""):
+        return [json.loads(line) for line in self.ok(*arguments, stdin=stdin).splitlines()]
+
+    def assert_close(self, a, b, tolerance=1e-6):
+        self.assertEqual(len(a), len(b))
+        for x, y in zip(a, b):
+            self.assertAlmostEqual(x, y, delta=tolerance)
+
+    # embed
+
+    def test_embeds_lines(self):
+        records = self.lines("embed", self.model, stdin="the dog\r\n\nthe cat sat")
+        self.assertEqual([r["text"] for r in records], ["the dog", "", "the cat sat"])
+        for record in records:
+            self.assertAlmostEqual(math.hypot(*record["embedding"]), 1, delta=1e-5)
+
+    def test_numbers_read_back_as_the_same_floats(self):
+        out = self.path / "same.npy"
+        self.ok("embed", self.model, "-o", out, stdin="the dog\nthe cat")
+        records = self.lines("embed", self.model, stdin="the dog\nthe cat")
+        floats = [[struct.unpack("<f", struct.pack("<f", x))[0] for x in r["embedding"]] for r in records]
+        self.assertEqual(read_npy(out), floats)
+
+    def test_jsonl_keeps_its_fields(self):
+        stdin = '{"id": 7, "body": "the dog", "embedding": null}\n\n{"body": "the cat"}\n'
+        records = self.lines("embed", self.model, "--format", "jsonl", "--field", "body", stdin=stdin)
+        self.assertEqual(records[0]["id"], 7)
+        self.assertEqual(len(records), 2)
+        plain = self.lines("embed", self.model, stdin="the dog\nthe cat")
+        self.assertEqual([r["embedding"] for r in records], [r["embedding"] for r in plain])
+
+    def test_files_of_both_formats(self):
+        (self.path / "a.txt").write_text("the dog\n")
+        (self.path / "b.jsonl").write_text('{"text": "the cat"}\n')
+        records = self.lines("embed", self.model, self.path / "a.txt", self.path / "b.jsonl", "-", stdin="the end")
+        self.assertEqual([r["text"] for r in records], ["the dog", "the cat", "the end"])
+
+    def test_no_texts(self):
+        self.assertEqual(self.ok("embed", self.model), "")
+        out = self.path / "none.npy"
+        self.ok("embed", self.model, "-o", out)
+        self.assertEqual(read_npy(out), [])
+
+    def test_text_that_is_not_utf8(self):
+        (record,) = self.lines("embed", self.model, stdin=b"the \xff dog")
+        self.assertIn("\ufffd", record["text"])
+
+    def test_long_texts(self):
+        text = "the dog sat on the mat and the cat ran . " * 20
+        result = run("embed", self.model, "--max-length", 16, stdin=text)
+        self.assertEqual(result.returncode, 0)
+        self.assertTrue(json.loads(result.stdout)["truncated"])
+        self.assertIn(b"1 of 1 texts", result.stderr)
+        self.assertEqual(run("embed", self.model, "--max-length", 16, "-q", stdin=text).stderr, b"")
+        (whole,) = self.lines("embed", self.model, "--max-length", 16, "--long-text", "windows", stdin=text)
+        self.assertNotIn("truncated", whole)
+        self.assertNotEqual(whole["embedding"], json.loads(result.stdout)["embedding"])
+        self.fails(
+            "embed", self.model, "--max-length", 16, "--long-text", "error", stdin="the dog\n" + text, naming=["text 1"]
+        )
+
+    def test_prompts(self):
+        def embedding(*options):
+            return self.lines("embed", self.model, *options, stdin="the dog")[0]["embedding"]
+
+        prompts = json.loads((self.model / "config_sentence_transformers.json").read_text())["prompts"]
+        self.assertEqual(embedding("--query"), embedding("--prompt", prompts["query"]))
+        self.assertEqual(embedding("--document"), embedding("--prompt-name", "document"))
+        self.assertNotEqual(embedding("--query"), embedding("--prompt", ""))
+        self.fails("embed", self.model, "--prompt-name", "none", stdin="a", naming=["none", "query"])
+        self.fails("embed", self.model, "--query", "--document", stdin="a")
+
+    def test_options_of_the_encoder(self):
+        def embedding(*options):
+            return self.lines("embed", self.model, *options, stdin="the dog sat")[0]["embedding"]
+
+        self.assertEqual(len(embedding("--truncate-dim", 7)), 7)
+        self.assertNotEqual(embedding("--pooling", "cls"), embedding())
+        self.assertNotAlmostEqual(math.hypot(*embedding("--no-normalize")), 1, delta=1e-3)
+        self.assertEqual(embedding("--threads", 2, "--token-budget", 1), embedding("--threads", 1))
+        self.assert_close(embedding("--kernels", "scalar"), embedding())
+        for weights, alike in (("f32", 0.999999), ("bf16", 0.999), ("int8", 0.99)):
+            cosine = sum(x * y for x, y in zip(embedding("--weights", weights), embedding()))
+            self.assertGreater(cosine, alike, weights)
+        for option, value in (
+            ("--pooling", "median"),
+            ("--weights", "int7"),
+            ("--kernels", "abacus"),
+            ("--max-length", "0"),
+            ("--max-length", "100000"),
+            ("--long-text", "maybe"),
+            ("--format", "csv"),
+        ):
+            self.fails("embed", self.model, option, value, stdin="a")
+
+    def test_broken_input(self):
+        bad = self.path / "bad.jsonl"
+        bad.write_text('{"text": "a"}\n{"text": \n')
+        self.fails("embed", self.model, bad, naming=["bad.jsonl:2"])
+        bad.write_text('{"text": "a"}\n{"texts": "a"}\n')
+        self.fails("embed", self.model, bad, naming=["bad.jsonl:2", '"text"'])
+        bad.write_text('{"text": 1}\n')
+        self.fails("embed", self.model, bad, naming=["bad.jsonl:1"])
+        self.fails("embed", self.model, self.path / "absent.txt", naming=["absent.txt"])
+
+    def test_a_failure_leaves_the_output_as_it_was(self):
+        out = self.path / "kept.npy"
+        out.write_bytes(b"old")
+        self.fails("embed", self.model, self.path / "absent.txt", "-o", out)
+        self.fails("embed", self.model, "--max-length", 4, "--long-text", "error", "-o", out, stdin="the dog " * 30)
+        self.assertEqual(out.read_bytes(), b"old")
+        self.assertEqual([p.name for p in self.path.glob("kept*")], ["kept.npy"])
+        self.fails("embed", self.model, "-o", self.path / "no folder" / "x.npy", stdin="a", naming=["no folder"])
+
+    # the other commands
+
+    def test_tokenizes(self):
+        (record,) = self.lines("tokenize", self.model, stdin="the d\u00f6g")
+        self.assertEqual(record["tokens"][0], "[CLS]")
+        self.assertEqual(record["offsets"][1], [0, 3])
+        self.assertEqual(record["offsets"][-2][1], len("the d\u00f6g".encode()))
+        (points,) = self.lines("tokenize", self.model, "--code-points", stdin="the d\u00f6g")
+        self.assertEqual(points["offsets"][-2][1], len("the d\u00f6g"))
+        (ids,) = self.lines("tokenize", self.model, "--ids-only", stdin="the d\u00f6g")
+        self.assertEqual(ids, record["ids"])
+        (bare,) = self.lines("tokenize", self.model, "--no-special-tokens", stdin="the d\u00f6g")
+        self.assertEqual(bare["ids"], record["ids"][1:-1])
+        (pair,) = self.lines("tokenize", self.model, "--pair", "the cat", stdin="the dog")
+        self.assertEqual(sorted(set(pair["type_ids"])), [0, 1])
+        (cut,) = self.lines(
+            "tokenize", self.model, "--max-length", 6, "--windows", "--stride", 1, stdin="the dog sat on the mat ."
+        )
+        self.assertTrue(cut["truncated"])
+        self.assertEqual(cut["ids"][-2], cut["overflowing"][0]["ids"][1])
+
+    def test_compares(self):
+        out = json.loads(self.ok("similarity", self.model, "the dog", "the cat", "the dog", "--json"))
+        self.assertEqual(out["texts"], ["the dog", "the cat", "the dog"])
+        self.assertAlmostEqual(out["similarity"][0][2], 1, delta=1e-6)
+        self.assertEqual(out["similarity"][0][1], out["similarity"][1][0])
+        text = self.ok("similarity", self.model, "the dog", "the cat")
+        self.assertEqual(len(text.splitlines()), 2)
+        self.assertIn("1.0000", text)
+        (self.path / "texts.txt").write_text("the dog\nthe cat\n")
+        self.assertEqual(self.ok("similarity", self.model, "--file", self.path / "texts.txt"), text)
+        self.fails("similarity", self.model, "the dog", naming=["two texts"])
+
+    def test_inspects(self):
+        out = json.loads(self.ok("inspect", self.model, "--json", "--tensors", "--cpu"))
+        config = json.loads((self.model / "config.json").read_text())
+        for key in ("hidden_size", "num_hidden_layers", "vocab_size"):
+            self.assertEqual(out["model"][key], config[key])
+        self.assertEqual(out["weights"]["tensors"], len(out["tensors"]))
+        self.assertEqual(out["sentence_embeddings"]["pooling"], ["mean"])
+        self.assertIn("query", out["sentence_embeddings"]["prompts"])
+        self.assertIn(out["cpu"]["kernels_chosen"], out["cpu"]["kernels_available"])
+        self.assertIn("hidden_size: %d\n" % config["hidden_size"], self.ok("inspect", self.model))
+        self.fails("inspect")
+
+    def test_help_and_version(self):
+        self.assertIn("embed", self.ok("--help"))
+        for command in ("embed", "tokenize", "similarity", "inspect"):
+            self.assertIn("all-MiniLM-L6-v2", self.ok(command, "--help"))
+        self.assertRegex(self.ok("--version"), r"\A\d+\.\d+\.\d+\n\Z")
+
+    def test_wrong_calls(self):
+        self.fails()
+        self.fails("frobnicate")
+        self.fails("embed")
+        self.fails("embed", self.model, "--frobnicate")
+        for command in ("embed", "tokenize", "inspect"):
+            self.fails(command, self.path / "nowhere", stdin="a", naming=["nowhere"])
+        self.fails("similarity", self.path / "nowhere", "a", "b", naming=["nowhere"])
+
+    def test_a_closed_pipe_is_no_error_message(self):
+        command = subprocess.Popen(
+            [BINARY, "embed", str(self.model)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        command.stdout.close()
+        command.stdin.write(b"the dog\n" * 2000)
+        command.stdin.close()
+        self.assertEqual(command.stderr.read(), b"")
+        command.stderr.close()
+        command.wait()
+
+    @unittest.skipUnless(os.environ.get("BERT_TEST_MODEL_DIR"), "needs the real model")
+    def test_the_real_model_equals_sentence_transformers(self):
+        texts = json.loads((GOLDEN / "minilm" / "texts.json").read_text(encoding="utf-8"))
+        expected = read_safetensors(GOLDEN / "minilm" / "expected.safetensors", "embeddings")
+        stdin = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+        out = self.path / "real.npy"
+        self.ok("embed", os.environ["BERT_TEST_MODEL_DIR"], "--normalize", "--format", "jsonl", "-o", out, stdin=stdin)
+        rows = read_npy(out)
+        self.assertEqual(len(rows), len(expected))
+        for row, other in zip(rows, expected):
+            length = math.hypot(*other)
+            self.assert_close(row, [x / length for x in other], 2e-6)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
