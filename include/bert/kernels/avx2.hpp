@@ -87,30 +87,59 @@ private:
 };
 
 /// Sums of products of 8-bit values and weights, by way of 16 bits: the instruction that multiplies bytes saturates.
-/// Each sum takes four neighbours. Weights come four to a 32-bit lane, values as 16-bit numbers in the order 0 2 1 3;
-/// part 0 are the features 0 and 2, part 1 the features 1 and 3.
+/// A step takes two features. Weights come four to a 32-bit lane and are unpacked to the features 0 and 2 of all
+/// outputs, then 1 and 3; values are 16-bit numbers in the order 0 2 1 3 to match.
 struct dot {
     using Value = std::int16_t;
-    static constexpr int offset = 0;  // values are stored less this
-    static constexpr int parts = 2;
-    using Weights = __m256i;
+    using Weight = std::int16_t;
+    using Vector = __m256i;
     using Sum = __m256i;
+    static constexpr int offset = 0;         // values are stored less this
+    static constexpr int parts = 2;          // steps for four features
+    static constexpr int step_weights = 16;  // in a vector of one step
+    template <std::ptrdiff_t Size>
+    struct Unpacked {
+        alignas(64) Weight weights[Size];
+    };
+
+    /// `bytes` packed weights in the order in which they are multiplied.
+    template <class Buffer>
+    static const Weight* unpack(const std::int8_t* packed, std::ptrdiff_t bytes, Buffer& buffer) {
+        Weight* to = buffer.weights;
+        for (std::ptrdiff_t i = 0; i < bytes; i += 64, to += 64) {  // a panel is two vectors wide
+            for (int v = 0; v < 2; ++v) {
+                const __m256i fours = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(packed + i + 32 * v));
+                _mm256_store_si256(reinterpret_cast<__m256i*>(to + 16 * v),
+                                   _mm256_srai_epi16(_mm256_slli_epi16(fours, 8), 8));
+                _mm256_store_si256(reinterpret_cast<__m256i*>(to + 32 + 16 * v), _mm256_srai_epi16(fours, 8));
+            }
+        }
+        return buffer.weights;
+    }
 
     static BERT_ALWAYS_INLINE Sum zero() { return _mm256_setzero_si256(); }
-    static BERT_ALWAYS_INLINE Weights load(int part, const std::int8_t* p) {
-        const __m256i fours = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-        return _mm256_srai_epi16(part == 0 ? _mm256_slli_epi16(fours, 8) : fours, 8);
+    static BERT_ALWAYS_INLINE Vector load(const Weight* p) {
+        return _mm256_load_si256(reinterpret_cast<const __m256i*>(p));
     }
-    /// One row's four values, for all outputs.
-    static BERT_ALWAYS_INLINE Weights repeat(int part, const Value* four) {
+    /// One row's values of a step, for all outputs.
+    static BERT_ALWAYS_INLINE Vector repeat(const Value* p) {
         int two;
-        std::memcpy(&two, four + 2 * part, sizeof two);
+        std::memcpy(&two, p, sizeof two);
         return _mm256_set1_epi32(two);
     }
-    static BERT_ALWAYS_INLINE Sum add(Sum sum, Weights weights, Weights values) {
-        return _mm256_add_epi32(sum, _mm256_madd_epi16(weights, values));
+    static BERT_ALWAYS_INLINE Sum add(Sum sum, Vector weights, Vector values) {
+        const __m256i products = _mm256_madd_epi16(weights, values);
+#if defined(__GNUC__) && !defined(__clang__)
+        // Left to itself GCC takes all products of a step before all sums, for which there are not enough registers.
+        __asm__ volatile("vpaddd %1, %0, %0" : "+x"(sum) : "x"(products));
+        return sum;
+#else
+        return _mm256_add_epi32(sum, products);
+#endif
     }
-    static BERT_ALWAYS_INLINE vec to_float(Sum sum) { return {_mm256_cvtepi32_ps(sum)}; }
+    static BERT_ALWAYS_INLINE vec to_float(Sum sum) {
+        return {_mm256_cvtepi32_ps(sum)};
+    }
 
     /// to = x rounded, plus zero_point, within 0 to 255: vec::size values.
     static BERT_ALWAYS_INLINE void quantise(Value* to, vec x, int zero_point) {

@@ -15,21 +15,30 @@ using namespace avx2;  // what is read again below hides its namesakes there
 /// See avx2::dot: here one instruction takes all four features of a sum.
 struct dot {
     using Value = std::uint8_t;
+    using Weight = std::int8_t;
+    using Vector = __m256i;
+    using Sum = __m256i;
     static constexpr int offset = 0;
     static constexpr int parts = 1;
-    using Weights = __m256i;
-    using Sum = __m256i;
+    static constexpr int step_weights = 32;
+    template <std::ptrdiff_t>
+    struct Unpacked {};
+
+    template <class Buffer>
+    static const Weight* unpack(const std::int8_t* packed, std::ptrdiff_t, Buffer&) {
+        return packed;
+    }
 
     static BERT_ALWAYS_INLINE Sum zero() { return _mm256_setzero_si256(); }
-    static BERT_ALWAYS_INLINE Weights load(int, const std::int8_t* p) {
+    static BERT_ALWAYS_INLINE Vector load(const Weight* p) {
         return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
     }
-    static BERT_ALWAYS_INLINE Weights repeat(int, const Value* four) {
-        int word;
-        std::memcpy(&word, four, sizeof word);
-        return _mm256_set1_epi32(word);
+    static BERT_ALWAYS_INLINE Vector repeat(const Value* p) {
+        std::int32_t four;
+        std::memcpy(&four, p, sizeof four);
+        return _mm256_set1_epi32(four);
     }
-    static BERT_ALWAYS_INLINE Sum add(Sum sum, Weights weights, Weights values) {
+    static BERT_ALWAYS_INLINE Sum add(Sum sum, Vector weights, Vector values) {
         return _mm256_dpbusd_avx_epi32(sum, values, weights);
     }
     static BERT_ALWAYS_INLINE vec to_float(Sum sum) { return {_mm256_cvtepi32_ps(sum)}; }

@@ -54,14 +54,31 @@ struct Bfloat16Product {
         avx512::Bfloat16Product::pack_panel(weights, width, in_features, packed);
     }
 
+    struct Block {
+        const bfloat16* weights;
+        std::ptrdiff_t first;
+        std::ptrdiff_t size;
+    };
+    static constexpr std::ptrdiff_t depth_block = 768;
+    struct Unpacked {};
+
+    static Block unpack(const bfloat16*& panel, std::ptrdiff_t first, std::ptrdiff_t size, Unpacked&) {
+        const Block block{panel, first, size};
+        panel += panel_width * round_up(size, 2);
+        return block;
+    }
+
     template <int Height>
-    static BERT_ALWAYS_INLINE void multiply(const Rows& x, std::ptrdiff_t row, const bfloat16* panel, float* out) {
+    static void multiply(const Rows& x, std::ptrdiff_t row, const Block& block, float* out) {
         vec sums[Height][panel_vecs];
         for (int r = 0; r < Height; ++r) {
-            for (int v = 0; v < panel_vecs; ++v) sums[r][v] = vec::zero();
+            for (int v = 0; v < panel_vecs; ++v) {
+                sums[r][v] = block.first > 0 ? vec::load(out + r * panel_width + v * vec::size) : vec::zero();
+            }
         }
-        const bfloat16* const first = x.values + row * x.stride;
-        for (std::ptrdiff_t k = 0; k < x.depth; k += 2) {
+        const bfloat16* const first = x.values + row * x.stride + block.first;
+        const bfloat16* panel = block.weights;
+        for (std::ptrdiff_t k = 0; k < block.size; k += 2) {
             __m512i weights[panel_vecs];
             for (int v = 0; v < panel_vecs; ++v) weights[v] = _mm512_loadu_si512(panel + 2 * v * vec::size);
             for (int r = 0; r < Height; ++r) {
@@ -74,8 +91,12 @@ struct Bfloat16Product {
             }
             panel += 2 * panel_width;
         }
-        store_sums(sums, out);
+        for (int r = 0; r < Height; ++r) {
+            for (int v = 0; v < panel_vecs; ++v) vec::store(out + r * panel_width + v * vec::size, sums[r][v]);
+        }
     }
+
+    static void scale(const bfloat16*, std::ptrdiff_t, float*) {}
 
 private:
     /// The same bits as the type the intrinsic takes, for which there is no cast.

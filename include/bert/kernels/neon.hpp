@@ -73,22 +73,31 @@ struct vec {
 /// then fit into 16 bits.
 struct dot {
     using Value = std::int8_t;
-    static constexpr int offset = 128;
-    static constexpr int parts = 1;
-    using Weights = int8x16_t;
+    using Weight = std::int8_t;
+    using Vector = int8x16_t;
     /// Two neighbouring lanes make the sum of one output.
     struct Sum {
         int32x4_t lower, upper;
     };
+    static constexpr int offset = 128;
+    static constexpr int parts = 1;
+    static constexpr int step_weights = 16;
+    template <std::ptrdiff_t>
+    struct Unpacked {};
+
+    template <class Buffer>
+    static const Weight* unpack(const std::int8_t* packed, std::ptrdiff_t, Buffer&) {
+        return packed;
+    }
 
     static BERT_ALWAYS_INLINE Sum zero() { return {vdupq_n_s32(0), vdupq_n_s32(0)}; }
-    static BERT_ALWAYS_INLINE Weights load(int, const std::int8_t* p) { return vld1q_s8(p); }
-    static BERT_ALWAYS_INLINE Weights repeat(int, const Value* four) {
-        std::int32_t word;
-        std::memcpy(&word, four, sizeof word);
-        return vreinterpretq_s8_s32(vdupq_n_s32(word));
+    static BERT_ALWAYS_INLINE Vector load(const Weight* p) { return vld1q_s8(p); }
+    static BERT_ALWAYS_INLINE Vector repeat(const Value* p) {
+        std::int32_t four;
+        std::memcpy(&four, p, sizeof four);
+        return vreinterpretq_s8_s32(vdupq_n_s32(four));
     }
-    static BERT_ALWAYS_INLINE Sum add(Sum sum, Weights weights, Weights values) {
+    static BERT_ALWAYS_INLINE Sum add(Sum sum, Vector weights, Vector values) {
         return {vpadalq_s16(sum.lower, vmull_s8(vget_low_s8(weights), vget_low_s8(values))),
                 vpadalq_s16(sum.upper, vmull_high_s8(weights, values))};
     }

@@ -18,6 +18,12 @@
 
 #define BERT_DETAIL_PRAGMA(text) _Pragma(#text)
 
+#if defined(__GNUC__)
+#define BERT_PREFETCH(address) __builtin_prefetch(address)
+#else
+#define BERT_PREFETCH(address) static_cast<void>(address)
+#endif
+
 #if defined(__clang__)
 #define BERT_TARGET_BEGIN(isa) \
     BERT_DETAIL_PRAGMA(clang attribute push(__attribute__((target(isa))), apply_to = function))

@@ -1,5 +1,5 @@
-// Dense layers with bfloat16 weights and float rows: weights become floats on the way, sums are floats. Read after
-// generic/linear.inl, which see.
+// Dense layers with bfloat16 weights and float rows: weights become floats, block by block, and then serve all rows.
+// Read after generic/linear.inl, which see.
 
 /// Weights of two features side by side, as the instructions for bfloat16 want them too.
 struct Bfloat16Product {
@@ -25,29 +25,29 @@ struct Bfloat16Product {
         }
     }
 
-    template <int Height>
-    static BERT_ALWAYS_INLINE void multiply(const Rows& x, std::ptrdiff_t row, const bfloat16* panel, float* out) {
-        vec sums[Height][panel_vecs];
-        for (int r = 0; r < Height; ++r) {
-            for (int v = 0; v < panel_vecs; ++v) sums[r][v] = vec::zero();
-        }
-        const float* const first = x.x + row * x.stride;
-        for (std::ptrdiff_t k = 0; k < x.depth; k += 2) {
-            vec weights[panel_vecs];
-            for (int v = 0; v < panel_vecs; ++v) weights[v] = vec::even_bfloat16(panel + 2 * v * vec::size);
-            for (int r = 0; r < Height; ++r) {
-                const vec value = vec::set(first[r * x.stride + k]);
-                for (int v = 0; v < panel_vecs; ++v) sums[r][v] = vec::fma(value, weights[v], sums[r][v]);
+    using Block = FloatProduct::Block;
+    static constexpr std::ptrdiff_t depth_block = 128;
+    struct Unpacked {
+        alignas(64) float weights[depth_block * panel_width];
+    };
+
+    static Block unpack(const bfloat16*& panel, std::ptrdiff_t first, std::ptrdiff_t size, Unpacked& unpacked) {
+        float* to = unpacked.weights;
+        for (std::ptrdiff_t k = 0; k < size; k += 2) {
+            for (int v = 0; v < panel_vecs; ++v) {
+                vec::store(to + v * vec::size, vec::even_bfloat16(panel + 2 * v * vec::size));
+                vec::store(to + panel_width + v * vec::size, vec::odd_bfloat16(panel + 2 * v * vec::size));
             }
-            if (k + 1 < x.depth) {
-                for (int v = 0; v < panel_vecs; ++v) weights[v] = vec::odd_bfloat16(panel + 2 * v * vec::size);
-                for (int r = 0; r < Height; ++r) {
-                    const vec value = vec::set(first[r * x.stride + k + 1]);
-                    for (int v = 0; v < panel_vecs; ++v) sums[r][v] = vec::fma(value, weights[v], sums[r][v]);
-                }
-            }
+            to += 2 * panel_width;
             panel += 2 * panel_width;
         }
-        store_sums(sums, out);
+        return {unpacked.weights, first, size};
     }
+
+    template <int Height>
+    static BERT_ALWAYS_INLINE void multiply(const Rows& x, std::ptrdiff_t row, const Block& block, float* sums) {
+        FloatProduct::multiply<Height>(x, row, block, sums);
+    }
+
+    static void scale(const bfloat16*, std::ptrdiff_t, float*) {}
 };

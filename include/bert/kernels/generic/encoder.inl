@@ -67,29 +67,29 @@ BERT_ALWAYS_INLINE vec gelu(vec x) {
     return vec::sub(vec::max(x, vec::zero()), part);
 }
 
-/// sums[r][v] = row r of x times panel columns of vector v: `Rows` x `Vecs` sums held in registers.
+/// sums = before + x * panel: `Rows` rows of x by a panel of `Vecs` vectors for each of `depth` features. `before`
+/// (null for 0) and sums have rows of `stride` values. All sums are held in registers.
 template <int Rows, int Vecs>
 BERT_ALWAYS_INLINE void tile_products(const float* x, std::ptrdiff_t x_stride, std::ptrdiff_t depth, const float* panel,
-                                      vec (&sums)[Rows][Vecs]) {
+                                      const float* before, float* sums, std::ptrdiff_t stride) {
+    vec totals[Rows][Vecs];
     for (int r = 0; r < Rows; ++r) {
-        for (int v = 0; v < Vecs; ++v) sums[r][v] = vec::zero();
+        for (int v = 0; v < Vecs; ++v) {
+            totals[r][v] = before ? vec::load(before + r * stride + v * vec::size) : vec::zero();
+        }
     }
     for (std::ptrdiff_t k = 0; k < depth; ++k) {
+        BERT_PREFETCH(panel + 1024);
         vec weights[Vecs];
         for (int v = 0; v < Vecs; ++v) weights[v] = vec::load(panel + v * vec::size);
         for (int r = 0; r < Rows; ++r) {
             const vec value = vec::set(x[r * x_stride + k]);
-            for (int v = 0; v < Vecs; ++v) sums[r][v] = vec::fma(value, weights[v], sums[r][v]);
+            for (int v = 0; v < Vecs; ++v) totals[r][v] = vec::fma(value, weights[v], totals[r][v]);
         }
         panel += Vecs * vec::size;
     }
-}
-
-/// The sums of `Height` rows of a panel of weights, row after row.
-template <int Height>
-BERT_ALWAYS_INLINE void store_sums(const vec (&sums)[Height][panel_vecs], float* out) {
-    for (int r = 0; r < Height; ++r) {
-        for (int v = 0; v < panel_vecs; ++v) vec::store(out + r * panel_width + v * vec::size, sums[r][v]);
+    for (int r = 0; r < Rows; ++r) {
+        for (int v = 0; v < Vecs; ++v) vec::store(sums + r * stride + v * vec::size, totals[r][v]);
     }
 }
 
@@ -125,11 +125,7 @@ void attend(const float* q, std::ptrdiff_t stride, const float* key_panels, cons
             float* probabilities, float* out, std::ptrdiff_t out_stride) {
     const std::ptrdiff_t keys = round_up(tokens, head_panel);
     for (std::ptrdiff_t key = 0; key < keys; key += head_panel) {
-        vec sums[Rows][head_vecs];
-        tile_products<Rows, head_vecs>(q, stride, head_dim, key_panels + key * head_dim, sums);
-        for (int r = 0; r < Rows; ++r) {
-            for (int v = 0; v < head_vecs; ++v) vec::store(scores + r * keys + key + v * vec::size, sums[r][v]);
-        }
+        tile_products<Rows, head_vecs>(q, stride, head_dim, key_panels + key * head_dim, nullptr, scores + key, keys);
     }
     float scales[Rows];
     for (int r = 0; r < Rows; ++r) {
@@ -144,13 +140,14 @@ void attend(const float* q, std::ptrdiff_t stride, const float* key_panels, cons
         }
     }
     for (std::ptrdiff_t column = 0; column < head_dim; column += head_panel) {
-        vec sums[Rows][head_vecs];
-        tile_products<Rows, head_vecs>(scores, keys, tokens, value_panels + column * tokens, sums);
+        float sums[Rows * head_panel];
+        tile_products<Rows, head_vecs>(scores, keys, tokens, value_panels + column * tokens, nullptr, sums, head_panel);
         for (int r = 0; r < Rows; ++r) {
             for (int v = 0; v < head_vecs; ++v) {
                 const std::ptrdiff_t d = column + v * vec::size;
                 if (d >= head_dim) break;
-                store_first(out + r * out_stride + d, head_dim - d, vec::mul(sums[r][v], vec::set(scales[r])));
+                store_first(out + r * out_stride + d, head_dim - d,
+                            vec::mul(vec::load(sums + r * head_panel + v * vec::size), vec::set(scales[r])));
             }
         }
     }

@@ -107,46 +107,64 @@ struct Int8Product {
         std::memcpy(packed, scales, sizeof scales);
     }
 
+    /// A block's weights as dot::multiply() reads them, and each output's sum of them.
+    struct Block {
+        const typename dot::Weight* weights;
+        const float* weight_sums;
+        std::ptrdiff_t first;
+        std::ptrdiff_t groups;
+    };
+    static constexpr std::ptrdiff_t depth_block = int8_block;
+    using Unpacked = typename dot::template Unpacked<int8_block * panel_width>;
+
+    static Block unpack(const std::int8_t*& panel, std::ptrdiff_t first, std::ptrdiff_t size, Unpacked& unpacked) {
+        const std::ptrdiff_t groups = round_up(size, 4) / 4;
+        const typename dot::Weight* const weights = dot::unpack(panel, groups * panel_width * 4, unpacked);
+        panel += groups * panel_width * 4;
+        const Block block{weights, reinterpret_cast<const float*>(panel), first, groups};
+        panel += panel_width * static_cast<std::ptrdiff_t>(sizeof(float));
+        return block;
+    }
+
     template <int Height>
-    static BERT_ALWAYS_INLINE void multiply(const Rows& x, std::ptrdiff_t row, const std::int8_t* panel, float* out) {
-        for (std::ptrdiff_t i = 0; i < Height * panel_width; i += vec::size) vec::store(out + i, vec::zero());
-        const typename dot::Value* values = x.values + row * x.stride;
-        const std::ptrdiff_t count = blocks(x.depth);
-        for (std::ptrdiff_t block = 0; block < count; ++block) {
-            typename dot::Sum sums[Height][panel_vecs];
-            for (int r = 0; r < Height; ++r) {
-                for (int v = 0; v < panel_vecs; ++v) sums[r][v] = dot::zero();
-            }
-            const std::ptrdiff_t size = smaller(int8_block, x.depth - block * int8_block);
-            for (std::ptrdiff_t k = 0; k < size; k += 4) {
-                for (int part = 0; part < dot::parts; ++part) {
-                    typename dot::Weights weights[panel_vecs];
-                    for (int v = 0; v < panel_vecs; ++v) weights[v] = dot::load(part, panel + 4 * v * vec::size);
-                    for (int r = 0; r < Height; ++r) {
-                        const typename dot::Weights four = dot::repeat(part, values + r * x.stride + k);
-                        for (int v = 0; v < panel_vecs; ++v) sums[r][v] = dot::add(sums[r][v], weights[v], four);
-                    }
-                }
-                panel += 4 * panel_width;
-            }
-            const auto* const weight_sums = reinterpret_cast<const float*>(panel);
-            for (int r = 0; r < Height; ++r) {
-                const vec scale = vec::set(x.scales[(row + r) * count + block]);
-                const vec zero = vec::set(x.zeros[(row + r) * count + block]);
-                for (int v = 0; v < panel_vecs; ++v) {
-                    float* const total = out + r * panel_width + v * vec::size;
-                    const vec whole =
-                        vec::fnma(zero, vec::load(weight_sums + v * vec::size), dot::to_float(sums[r][v]));
-                    vec::store(total, vec::fma(whole, scale, vec::load(total)));
-                }
-            }
-            panel += panel_width * static_cast<std::ptrdiff_t>(sizeof(float));
-            values += int8_block;
-        }
-        const auto* const scales = reinterpret_cast<const float*>(panel);
+    static void multiply(const Rows& x, std::ptrdiff_t row, const Block& block, float* totals) {
+        typename dot::Sum sums[Height][panel_vecs];
         for (int r = 0; r < Height; ++r) {
+            for (int v = 0; v < panel_vecs; ++v) sums[r][v] = dot::zero();
+        }
+        const typename dot::Value* values = x.values + row * x.stride + block.first;
+        const typename dot::Weight* weights = block.weights;
+        for (std::ptrdiff_t step = 0; step < block.groups * dot::parts; ++step) {
+            typename dot::Vector w[panel_vecs];
+            for (int v = 0; v < panel_vecs; ++v) w[v] = dot::load(weights + v * dot::step_weights);
+            for (int r = 0; r < Height; ++r) {
+                const typename dot::Vector value = dot::repeat(values + r * x.stride);
+                for (int v = 0; v < panel_vecs; ++v) sums[r][v] = dot::add(sums[r][v], w[v], value);
+            }
+            values += 4 / dot::parts;
+            weights += panel_vecs * dot::step_weights;
+        }
+        const std::ptrdiff_t count = blocks(x.depth);
+        const std::ptrdiff_t at = block.first / int8_block;
+        for (int r = 0; r < Height; ++r) {
+            const vec scale = vec::set(x.scales[(row + r) * count + at]);
+            const vec zero = vec::set(x.zeros[(row + r) * count + at]);
             for (int v = 0; v < panel_vecs; ++v) {
-                float* const total = out + r * panel_width + v * vec::size;
+                float* const total = totals + r * panel_width + v * vec::size;
+                const vec whole =
+                    vec::fnma(zero, vec::load(block.weight_sums + v * vec::size), dot::to_float(sums[r][v]));
+                const vec before = block.first > 0 ? vec::load(total) : vec::zero();
+                vec::store(total, vec::fma(whole, scale, before));
+            }
+        }
+    }
+
+    /// The weights' own scales, which follow the last block.
+    static void scale(const std::int8_t* panel, std::ptrdiff_t rows, float* totals) {
+        const auto* const scales = reinterpret_cast<const float*>(panel);
+        for (std::ptrdiff_t row = 0; row < rows; ++row) {
+            for (int v = 0; v < panel_vecs; ++v) {
+                float* const total = totals + row * panel_width + v * vec::size;
                 vec::store(total, vec::mul(vec::load(total), vec::load(scales + v * vec::size)));
             }
         }

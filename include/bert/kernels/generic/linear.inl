@@ -1,7 +1,7 @@
 // Dense layers with float weights, and what those with other weights share: tiles, and the way from sums to outputs.
 // Read after generic/encoder.inl, which see. The includer defines `row_tile`, the rows of a register tile.
 
-/// What one register tile writes, and what its sums need on the way.
+/// What a panel's outputs are made of besides sums.
 struct Tile {
     const float* bias;
     Activation activation;
@@ -12,40 +12,38 @@ struct Tile {
     std::ptrdiff_t y_stride;
 };
 
-/// Row `row` of a tile from its sums to the output: bias, activation, residual.
-inline void finish(const float* sums, const Tile& t, std::ptrdiff_t row) {
-    for (std::ptrdiff_t column = 0; column < t.width; column += vec::size) {
-        vec value = vec::add(vec::load(sums + column), vec::load(t.bias + column));
-        if (t.activation == Activation::gelu) {
-            value = gelu(value);
-        } else if (t.activation != Activation::identity) {
-            float values[vec::size];
-            vec::store(values, value);
-            for (int i = 0; i < vec::size; ++i) values[i] = activate(t.activation, values[i]);
-            value = vec::load(values);
+/// From sums (rows x panel_width) to outputs: bias, activation, residual.
+inline void finish(float* sums, std::ptrdiff_t rows, const Tile& t) {
+    vec bias[panel_vecs];
+    for (int v = 0; v < panel_vecs; ++v) bias[v] = vec::load(t.bias + v * vec::size);
+    for (std::ptrdiff_t row = 0; row < rows; ++row) {
+        for (int v = 0; v < panel_vecs; ++v) {
+            float* const at = sums + row * panel_width + v * vec::size;
+            vec value = vec::add(vec::load(at), bias[v]);
+            if (t.activation == Activation::gelu) value = gelu(value);
+            vec::store(at, value);
         }
-        const std::ptrdiff_t left = t.width - column;
-        if (t.residual) value = vec::add(value, load_first(t.residual + row * t.residual_stride + column, left));
-        store_first(t.y + row * t.y_stride + column, left, value);
+    }
+    if (t.activation != Activation::gelu && t.activation != Activation::identity) {
+        for (std::ptrdiff_t i = 0; i < rows * panel_width; ++i) sums[i] = activate(t.activation, sums[i]);
+    }
+    for (std::ptrdiff_t row = 0; row < rows; ++row) {
+        for (std::ptrdiff_t column = 0; column < t.width; column += vec::size) {
+            const std::ptrdiff_t left = t.width - column;
+            vec value = vec::load(sums + row * panel_width + column);
+            if (t.residual) value = vec::add(value, load_first(t.residual + row * t.residual_stride + column, left));
+            store_first(t.y + row * t.y_stride + column, left, value);
+        }
     }
 }
 
-/// A tile of `Rows` rows. The sums pass through memory, so that what follows is compiled once and not for every height.
-template <class Product, int Rows>
-void compute(const typename Product::Rows& x, std::ptrdiff_t row, const typename Product::Weight* panel,
-             const Tile& tile) {
-    float sums[Rows * panel_width];
-    Product::template multiply<Rows>(x, row, panel, sums);
-    for (int r = 0; r < Rows; ++r) finish(sums + r * panel_width, tile, r);
-}
-
-template <class Product, int Rows>
-BERT_ALWAYS_INLINE void compute_rows(std::ptrdiff_t rows, const typename Product::Rows& x, std::ptrdiff_t row,
-                                     const typename Product::Weight* panel, const Tile& tile) {
-    if (rows == Rows) {
-        compute<Product, Rows>(x, row, panel, tile);
-    } else if constexpr (Rows > 1) {
-        compute_rows<Product, Rows - 1>(rows, x, row, panel, tile);
+template <class Product, int Height>
+BERT_ALWAYS_INLINE void multiply_rows(std::ptrdiff_t height, const typename Product::Rows& x, std::ptrdiff_t row,
+                                      const typename Product::Block& block, float* sums) {
+    if (height == Height) {
+        Product::template multiply<Height>(x, row, block, sums);
+    } else if constexpr (Height > 1) {
+        multiply_rows<Product, Height - 1>(height, x, row, block, sums);
     }
 }
 
@@ -56,24 +54,38 @@ BERT_ALWAYS_INLINE std::ptrdiff_t next_height(std::ptrdiff_t left, std::ptrdiff_
     return left >= 2 * tile ? tile : (left + 1) / 2;
 }
 
+/// Rows computed together: a panel's weights are read once for all of them.
+inline constexpr std::ptrdiff_t max_rows = 48;
+
 /// A dense layer. `Product` says how rows and weights are laid out and multiplied; see FloatProduct.
 template <class Product>
 void linear(const LinearArguments<float, typename Product::Weight>& a) {
     const typename Product::Rows x = Product::prepare(a);
-    for (std::ptrdiff_t column = a.first; column < a.last; column += panel_width) {
-        const typename Product::Weight* const panel =
-            a.packed + column / panel_width * Product::panel_size(a.in_features);
-        for (std::ptrdiff_t row = 0; row < a.rows;) {
-            const std::ptrdiff_t height = next_height(a.rows - row, Product::row_tile);
+    typename Product::Unpacked unpacked;
+    alignas(64) float sums[max_rows * panel_width];
+    for (std::ptrdiff_t first = 0; first < a.rows; first += max_rows) {
+        const std::ptrdiff_t rows = smaller(max_rows, a.rows - first);
+        for (std::ptrdiff_t column = a.first; column < a.last; column += panel_width) {
+            const typename Product::Weight* panel =
+                a.packed + column / panel_width * Product::panel_size(a.in_features);
+            for (std::ptrdiff_t k = 0; k < a.in_features; k += Product::depth_block) {
+                const auto block =
+                    Product::unpack(panel, k, smaller(Product::depth_block, a.in_features - k), unpacked);
+                for (std::ptrdiff_t row = 0; row < rows;) {
+                    const std::ptrdiff_t height = next_height(rows - row, Product::row_tile);
+                    multiply_rows<Product, Product::row_tile>(height, x, first + row, block, sums + row * panel_width);
+                    row += height;
+                }
+            }
+            Product::scale(panel, rows, sums);
             const Tile tile{a.bias + column,
                             a.activation,
-                            a.residual ? a.residual + row * a.residual_stride + column : nullptr,
+                            a.residual ? a.residual + first * a.residual_stride + column : nullptr,
                             a.residual_stride,
                             smaller(panel_width, a.last - column),
-                            a.y + row * a.y_stride + column,
+                            a.y + first * a.y_stride + column,
                             a.y_stride};
-            compute_rows<Product, Product::row_tile>(height, x, row, panel, tile);
-            row += height;
+            finish(sums, rows, tile);
         }
     }
 }
@@ -126,11 +138,30 @@ struct FloatProduct {
         }
     }
 
-    /// out: `Height` x panel_width sums, those of the rows from `row` on.
-    template <int Height>
-    static BERT_ALWAYS_INLINE void multiply(const Rows& x, std::ptrdiff_t row, const float* panel, float* out) {
-        vec sums[Height][panel_vecs];
-        tile_products<Height, panel_vecs>(x.x + row * x.stride, x.stride, x.depth, panel, sums);
-        store_sums(sums, out);
+    /// The features [first, first + size) of a panel, as multiply() reads them.
+    struct Block {
+        const float* weights;
+        std::ptrdiff_t first;
+        std::ptrdiff_t size;
+    };
+    static constexpr std::ptrdiff_t depth_block = 384;
+    struct Unpacked {};
+
+    /// Moves `panel` to what follows the block.
+    static Block unpack(const float*& panel, std::ptrdiff_t first, std::ptrdiff_t size, Unpacked&) {
+        const Block block{panel, first, size};
+        panel += panel_width * size;
+        return block;
     }
+
+    /// Adds the block's products to the sums (`Height` x panel_width) of the rows from `row` on; the first block's
+    /// replace what is there.
+    template <int Height>
+    static void multiply(const Rows& x, std::ptrdiff_t row, const Block& block, float* sums) {
+        tile_products<Height, panel_vecs>(x.x + row * x.stride + block.first, x.stride, block.size, block.weights,
+                                          block.first > 0 ? sums : nullptr, sums, panel_width);
+    }
+
+    /// What is left to do with sums over all blocks, given what follows the last one.
+    static void scale(const float*, std::ptrdiff_t, float*) {}
 };
