@@ -129,7 +129,7 @@ struct dot {
     }
     static BERT_ALWAYS_INLINE Sum add(Sum sum, Vector weights, Vector values) {
         const __m256i products = _mm256_madd_epi16(weights, values);
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(BERT_GCC_ASM)
         // Left to itself GCC takes all products of a step before all sums, for which there are not enough registers.
         __asm__ volatile("vpaddd %1, %0, %0" : "+x"(sum) : "x"(products));
         return sum;

@@ -30,6 +30,7 @@
 #define BERT_TARGET_END BERT_DETAIL_PRAGMA(clang attribute pop)
 #define BERT_ALWAYS_INLINE __attribute__((always_inline)) inline
 #elif defined(__GNUC__)
+#define BERT_GCC_ASM 1
 // A user who forgets -O3 gets full speed all the same: the region carries its own optimisation level.
 #define BERT_TARGET_BEGIN(isa)           \
     BERT_DETAIL_PRAGMA(GCC push_options) \
