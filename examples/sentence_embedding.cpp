@@ -27,7 +27,7 @@ int main(int argc, char** argv) try {
     for (bert::Index row = 0; row < similarity.rows(); ++row) {
         std::printf("%3d", static_cast<int>(row + 1));
         for (bert::Index column = 0; column < similarity.cols(); ++column) {
-            std::printf("  %.2f", static_cast<double>(similarity(row, column)));
+            std::printf(" %5.2f", static_cast<double>(similarity(row, column)));
         }
         const auto at = static_cast<std::size_t>(row);
         std::printf("  %s%s\n", sentences[at].c_str(), result.texts[at].truncated ? " (its end was cut off)" : "");

@@ -4,8 +4,8 @@
 # Usage: tools/install_dependencies.sh PURPOSE...
 #   build   compiler, CMake, Ninja, Eigen, nlohmann/json
 #   model   what tools/get_model.sh downloads with
-#   test    GoogleTest, CLI11, Google Benchmark and what the tests run
-#   ci      the second compiler, formatter and script checker of .ci/run
+#   test    GoogleTest, CLI11, Google Benchmark, SIMDe and what the tests run
+#   ci      the second compiler, formatter, script checker and emulator of .ci/run
 #
 # Needs root or sudo only where something is missing. Exit codes: 0 all there, 1 wrong call, 5 something is missing and
 # cannot be installed here (the message says what).
@@ -19,8 +19,11 @@ packages_for() {
     case "$1" in
         build) echo g++:c++ cmake:cmake ninja-build:ninja libeigen3-dev nlohmann-json3-dev ;;
         model) echo ca-certificates python3:python3 python3-pip ;;
-        test) echo libgtest-dev libcli11-dev libbenchmark-dev python3:python3 git:git ;;
-        ci) echo g++:g++ clang:clang++ clang-format-14 shellcheck:shellcheck ;;
+        test) echo libgtest-dev libcli11-dev libbenchmark-dev libsimde-dev python3:python3 git:git ;;
+        ci)
+            echo g++:g++ clang:clang++ clang-format-14 shellcheck:shellcheck ccache:ccache
+            echo g++-aarch64-linux-gnu qemu-user googletest
+            ;;
         *)
             say "unknown purpose \"$1\" (build, model, test, ci)"
             exit 1
