@@ -1,5 +1,6 @@
-// The kernels for processors that few machines have, on any machine: their intrinsics replaced by SIMDe's portable ones.
-// What runs on the real processor is the same source; this shows that the source is right, not that the compiler is.
+// The kernels for processors that few machines have, on any machine: their intrinsics replaced by SIMDe's portable
+// ones. What runs on the real processor is the same source; this shows that the source is right, not that the compiler
+// is.
 #include <bert/core/activation.hpp>
 #include <bert/kernels/table.hpp>
 #include <bert/kernels/target.hpp>
