@@ -25,7 +25,7 @@ jobs="$(nproc)"
 generator=()
 command -v ninja >/dev/null && [[ ! -e "$build/CMakeCache.txt" ]] && generator=(-G Ninja)
 say "building in $build"
-cmake -S "$root" -B "$build" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DBERT_BUILD_BENCH=ON \
+cmake -S "$root" -B "$build" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release \
     -DBERT_TEST_MODEL_DIR="$BERT_TEST_MODEL_DIR" "$@" >/dev/null
 cmake --build "$build" --parallel "$jobs"
 ctest --test-dir "$build" --parallel "$jobs" --output-on-failure --progress

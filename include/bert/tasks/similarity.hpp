@@ -1,11 +1,14 @@
-// Comparing embeddings. Depends on core and io/sentence_config.
+// Comparing embeddings. Depends on core, io/sentence_config and nn.
 #pragma once
 
+#include <bert/core/buffer.hpp>
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
 #include <bert/io/sentence_config.hpp>
+#include <bert/nn/linear.hpp>
+#include <bert/nn/pooling.hpp>
 
-#include <algorithm>
+#include <cmath>
 
 BERT_NAMESPACE_BEGIN
 
@@ -17,21 +20,33 @@ inline Matrix similarity(const ConstRows<float>& a, const ConstRows<float>& b,
         detail::fail(ErrorKind::shape, "similarity: embeddings of ", a.cols(), " and of ", b.cols(), " dimensions");
     }
     Matrix result(a.rows(), b.rows());
-    const auto unit = [](const ConstRows<float>& rows) -> Matrix {
-        const Eigen::ArrayXf lengths = rows.rowwise().norm().array().max(1e-12f);
-        return rows.array().colwise() / lengths;
+    if (result.size() == 0) return result;
+    // All products at once: a dense layer whose weights are the other rows.
+    const auto multiply = [&result](const ConstRows<float>& x, const ConstRows<float>& rows) {
+        Workspace workspace;
+        Linear<float>(rows, Vector<float>()).forward(x, result, workspace);
     };
     switch (measure) {
-        case Similarity::cosine: result.noalias() = unit(a) * unit(b).transpose(); break;
-        case Similarity::dot: result.noalias() = a * b.transpose(); break;
-        case Similarity::euclidean:
-            for (Index i = 0; i < a.rows(); ++i) {
-                for (Index j = 0; j < b.rows(); ++j) result(i, j) = -(a.row(i) - b.row(j)).norm();
-            }
+        case Similarity::cosine: {
+            Matrix x = a;
+            Matrix y = b;
+            normalize_rows(x);
+            normalize_rows(y);
+            multiply(x, y);
             break;
+        }
+        case Similarity::dot: multiply(a, b); break;
+        case Similarity::euclidean:
         case Similarity::manhattan:
             for (Index i = 0; i < a.rows(); ++i) {
-                for (Index j = 0; j < b.rows(); ++j) result(i, j) = -(a.row(i) - b.row(j)).lpNorm<1>();
+                for (Index j = 0; j < b.rows(); ++j) {
+                    double sum = 0;
+                    for (Index k = 0; k < a.cols(); ++k) {
+                        const double difference = static_cast<double>(a(i, k)) - static_cast<double>(b(j, k));
+                        sum += measure == Similarity::euclidean ? difference * difference : std::abs(difference);
+                    }
+                    result(i, j) = static_cast<float>(-(measure == Similarity::euclidean ? std::sqrt(sum) : sum));
+                }
             }
             break;
     }
