@@ -56,6 +56,27 @@ TEST_F(MiniLM, EmbeddingsEqualSentenceTransformers) {
     report_worst("embeddings", worst);
 }
 
+TEST_F(MiniLM, NarrowWeightsStayClose) {
+    const auto expected = golden_.matrix<float>("embeddings");
+    const auto check = [&](bert::WeightType weights, double least_mean, double least) {
+        bert::SentenceEncoderOptions options;
+        options.weights = weights;
+        const auto embeddings = bert::SentenceEncoder(folder_, options).encode(texts_);
+        double mean = 0;
+        double worst = 1;
+        for (Index row = 0; row < expected.rows(); ++row) {
+            const double product = static_cast<double>(embeddings.row(row).dot(expected.row(row)));
+            const double cosine = product / static_cast<double>(embeddings.row(row).norm() * expected.row(row).norm());
+            mean += cosine / static_cast<double>(expected.rows());
+            worst = std::min(worst, cosine);
+        }
+        EXPECT_GE(mean, least_mean);
+        EXPECT_GE(worst, least);
+    };
+    check(bert::WeightType::bfloat16, 0.9999, 0.999);
+    check(bert::WeightType::int8, 0.998, 0.99);
+}
+
 TEST_F(MiniLM, HiddenStatesOfEveryLayerEqualPyTorch) {
     const auto model = bert::BertModel<float>::load(folder_);
     const auto tokenizer = bert::Tokenizer::load(folder_);
