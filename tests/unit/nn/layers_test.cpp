@@ -145,7 +145,7 @@ public:
     static constexpr double tolerance = std::is_same_v<W, double> ? 1e-12 : 1e-5;
 };
 using Types = testing::Types<float, double>;
-TYPED_TEST_SUITE(Layers, Types);
+TYPED_TEST_SUITE(Layers, Types, );
 
 TYPED_TEST(Layers, LinearIsXWPlusB) {
     Weights w(1);
