@@ -116,8 +116,9 @@ void attention(benchmark::State& state, const Table& table, std::ptrdiff_t head_
     for (auto _ : state) {
         for (std::ptrdiff_t head = 0; head < heads; ++head) {
             const float* const q = qkv.data() + head * head_dim;
-            table.attention(q, q + hidden, q + 2 * hidden, 3 * hidden, tokens, head_dim, scale, nullptr, scratch.data(),
-                            nullptr, context.data() + head * head_dim, hidden);
+            table.attention({q, 3 * hidden, tokens, q + hidden, 3 * hidden, q + 2 * hidden, 3 * hidden, tokens,
+                             head_dim, scale, nullptr, false, scratch.data(), nullptr, context.data() + head * head_dim,
+                             hidden});
         }
         benchmark::ClobberMemory();
     }

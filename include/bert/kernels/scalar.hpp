@@ -168,34 +168,35 @@ template <class T, class W, class Product>
 inline constexpr LinearKernel<T, W> kernel{panel_width, Product::packed_size, Product::pack, Product::scratch_size,
                                            Product::run};
 
-inline std::size_t attention_scratch(std::ptrdiff_t tokens, std::ptrdiff_t) {
-    return static_cast<std::size_t>(tokens);
+inline std::size_t attention_scratch(std::ptrdiff_t keys, std::ptrdiff_t) {
+    return static_cast<std::size_t>(keys);
 }
 
 template <class T>
-void attention(const T* q, const T* k, const T* v, std::ptrdiff_t stride, std::ptrdiff_t tokens,
-               std::ptrdiff_t head_dim, T scale, const std::uint8_t* mask, T* scores, T* probabilities, T* out,
-               std::ptrdiff_t out_stride) {
-    for (std::ptrdiff_t row = 0; row < tokens; ++row) {
+void attention(const AttentionArguments<T>& a) {
+    for (std::ptrdiff_t row = 0; row < a.queries; ++row) {
+        const T* const q = a.q + row * a.q_stride;
+        const std::ptrdiff_t keys = a.causal ? a.keys - a.queries + row + 1 : a.keys;
         T largest = -std::numeric_limits<T>::infinity();
-        for (std::ptrdiff_t key = 0; key < tokens; ++key) {
+        for (std::ptrdiff_t key = 0; key < keys; ++key) {
             T product = 0;
-            for (std::ptrdiff_t d = 0; d < head_dim; ++d) product += q[row * stride + d] * k[key * stride + d];
-            scores[key] = mask && !mask[key] ? -std::numeric_limits<T>::infinity() : product * scale;
-            largest = std::max(largest, scores[key]);
+            for (std::ptrdiff_t d = 0; d < a.head_dim; ++d) product += q[d] * a.k[key * a.k_stride + d];
+            a.scratch[key] = a.mask && !a.mask[key] ? -std::numeric_limits<T>::infinity() : product * a.scale;
+            largest = std::max(largest, a.scratch[key]);
         }
         T sum = 0;
-        for (std::ptrdiff_t key = 0; key < tokens; ++key) {
-            scores[key] = std::exp(scores[key] - largest);
-            sum += scores[key];
+        for (std::ptrdiff_t key = 0; key < keys; ++key) {
+            a.scratch[key] = std::exp(a.scratch[key] - largest);
+            sum += a.scratch[key];
         }
-        T* const result = out + row * out_stride;
-        std::fill_n(result, head_dim, T(0));
-        for (std::ptrdiff_t key = 0; key < tokens; ++key) {
-            const T weight = scores[key] / sum;
-            if (probabilities) probabilities[row * tokens + key] = weight;
-            for (std::ptrdiff_t d = 0; d < head_dim; ++d) result[d] += weight * v[key * stride + d];
+        T* const out = a.out + row * a.out_stride;
+        std::fill_n(out, a.head_dim, T(0));
+        for (std::ptrdiff_t key = 0; key < keys; ++key) {
+            const T weight = a.scratch[key] / sum;
+            if (a.probabilities) a.probabilities[row * a.keys + key] = weight;
+            for (std::ptrdiff_t d = 0; d < a.head_dim; ++d) out[d] += weight * a.v[key * a.v_stride + d];
         }
+        if (a.probabilities) std::fill_n(a.probabilities + row * a.keys + keys, a.keys - keys, T(0));
     }
 }
 

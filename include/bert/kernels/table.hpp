@@ -32,6 +32,27 @@ struct LinearArguments {
     std::byte* scratch;  ///< LinearKernel::scratch_size bytes, 64-byte aligned
 };
 
+/// One head of one text: out = softmax(q k^T scale) v. T is the type of activations; strides are in elements.
+template <class T>
+struct AttentionArguments {
+    const T* q;  ///< queries x head_dim
+    std::ptrdiff_t q_stride;
+    std::ptrdiff_t queries;
+    const T* k;  ///< keys x head_dim
+    std::ptrdiff_t k_stride;
+    const T* v;  ///< keys x head_dim
+    std::ptrdiff_t v_stride;
+    std::ptrdiff_t keys;
+    std::ptrdiff_t head_dim;
+    T scale;
+    const std::uint8_t* mask;  ///< 0 for keys to leave out, or null for none; every query keeps one key at least
+    bool causal;               ///< query i takes part in the keys [0, keys - queries + i] only; keys >= queries
+    T* scratch;                ///< KernelTable::attention_scratch values
+    T* probabilities;          ///< queries x keys, or null where nobody asks
+    T* out;                    ///< queries x head_dim
+    std::ptrdiff_t out_stride;
+};
+
 /// Products with weights of type W. Weights are packed into panels: panel_width outputs side by side, for one input
 /// feature (or as many as one instruction takes) after another, the last panel filled up with zeros.
 ///
@@ -67,15 +88,11 @@ struct KernelTable {
     LinearKernel<T, bfloat16> linear_bfloat16;
     LinearKernel<T, std::int8_t> linear_int8;
 
-    /// Values of scratch memory that attention() needs for a text of `tokens`.
-    std::size_t (*attention_scratch)(std::ptrdiff_t tokens, std::ptrdiff_t head_dim);
+    /// Values of scratch memory that attention() needs.
+    std::size_t (*attention_scratch)(std::ptrdiff_t keys, std::ptrdiff_t head_dim);
 
-    /// One head of one text: out = softmax(q k^T scale) v for all its tokens. q, k, v: tokens x head_dim with a common
-    /// stride; mask: 0 for keys to leave out, null for none; probabilities: tokens x tokens, or null where nobody asks;
-    /// out: tokens x head_dim.
-    void (*attention)(const T* q, const T* k, const T* v, std::ptrdiff_t stride, std::ptrdiff_t tokens,
-                      std::ptrdiff_t head_dim, T scale, const std::uint8_t* mask, T* scratch, T* probabilities, T* out,
-                      std::ptrdiff_t out_stride);
+    /// See AttentionArguments.
+    void (*attention)(const AttentionArguments<T>& arguments);
 
     /// Normalises `rows` rows of n values in place: (x - mean)/sqrt(variance + epsilon) * weight + bias.
     void (*layer_norm)(T* x, std::ptrdiff_t stride, std::ptrdiff_t rows, std::ptrdiff_t n, const T* weight,

@@ -78,11 +78,22 @@ public:
             const auto head = static_cast<Index>(task % heads);
             const Index begin = batch.offsets[text];
             const Scalar* const q = qkv.data() + begin * 3 * hidden + head * head_dim;
-            output_.kernels().attention(
-                q, q + hidden, q + 2 * hidden, 3 * hidden, batch.offsets[text + 1] - begin, head_dim, scale,
-                batch.attention_mask.empty() ? nullptr : batch.attention_mask.data() + begin,
-                scratch + worker * scratch_size, probabilities ? (*probabilities)[task].data() : nullptr,
-                context.data() + begin * context.outerStride() + head * head_dim, context.outerStride());
+            const Index length = batch.offsets[text + 1] - begin;
+            AttentionArguments<Scalar> a;
+            a.q = q;
+            a.k = q + hidden;
+            a.v = q + 2 * hidden;
+            a.q_stride = a.k_stride = a.v_stride = 3 * hidden;
+            a.queries = a.keys = length;
+            a.head_dim = head_dim;
+            a.scale = scale;
+            a.mask = batch.attention_mask.empty() ? nullptr : batch.attention_mask.data() + begin;
+            a.causal = false;
+            a.scratch = scratch + worker * scratch_size;
+            a.probabilities = probabilities ? (*probabilities)[task].data() : nullptr;
+            a.out = context.data() + begin * context.outerStride() + head * head_dim;
+            a.out_stride = context.outerStride();
+            output_.kernels().attention(a);
         });
     }
 

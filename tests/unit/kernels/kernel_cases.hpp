@@ -297,52 +297,90 @@ TEST_P(Kernels, LinearGivesARowTheSameBitsInAnyBlock) {
     expect_the_same_bits_in_any_block<std::int8_t>(*GetParam());
 }
 
+struct AttentionCase {
+    std::ptrdiff_t queries;
+    std::ptrdiff_t keys;
+    bool masked;
+    bool causal;
+};
+
+void expect_exact_attention(const Table& table, const AttentionCase& c, std::ptrdiff_t head_dim) {
+    SCOPED_TRACE(std::string(table.name) + " " + std::to_string(c.queries) + " queries, " + std::to_string(c.keys) +
+                 " keys, head of " + std::to_string(head_dim) + (c.masked ? ", masked" : "") +
+                 (c.causal ? ", causal" : ""));
+    const std::ptrdiff_t q_stride = head_dim + 3, k_stride = 2 * head_dim, v_stride = head_dim + 1;
+    GuardedFloats q(random_values(static_cast<std::size_t>((c.queries - 1) * q_stride + head_dim), 8));
+    GuardedFloats k(random_values(static_cast<std::size_t>((c.keys - 1) * k_stride + head_dim), 18));
+    GuardedFloats v(random_values(static_cast<std::size_t>((c.keys - 1) * v_stride + head_dim), 28));
+    std::vector<std::uint8_t> mask(static_cast<std::size_t>(c.keys), 1);
+    for (std::size_t i = 1; i < mask.size(); i += 3) mask[i] = 0;
+    GuardedFloats scratch(table.attention_scratch(c.keys, head_dim));
+    GuardedFloats out(static_cast<std::size_t>(c.queries * head_dim));
+    GuardedFloats map(static_cast<std::size_t>(c.queries * c.keys));
+    const float scale = 1.7f / std::sqrt(static_cast<float>(head_dim));
+    table.attention({q.data(), q_stride, c.queries, k.data(), k_stride, v.data(), v_stride, c.keys, head_dim, scale,
+                     c.masked ? mask.data() : nullptr, c.causal, scratch.data(), map.data(), out.data(), head_dim});
+    for (std::ptrdiff_t row = 0; row < c.queries; ++row) {
+        std::vector<double> weights(static_cast<std::size_t>(c.keys));
+        double sum = 0;
+        for (std::ptrdiff_t key = 0; key < c.keys; ++key) {
+            double score = 0;
+            for (std::ptrdiff_t d = 0; d < head_dim; ++d) {
+                score += static_cast<double>(q[row * q_stride + d]) * static_cast<double>(k[key * k_stride + d]);
+            }
+            const auto at = static_cast<std::size_t>(key);
+            const bool seen = (!c.masked || mask[at]) && (!c.causal || key <= c.keys - c.queries + row);
+            weights[at] = seen ? std::exp(score * static_cast<double>(scale)) : 0.0;
+            sum += weights[at];
+        }
+        for (std::ptrdiff_t key = 0; key < c.keys; ++key) {
+            ASSERT_NEAR(static_cast<double>(map[row * c.keys + key]), weights[static_cast<std::size_t>(key)] / sum,
+                        3e-6);
+        }
+        for (std::ptrdiff_t d = 0; d < head_dim; ++d) {
+            double expected = 0;
+            for (std::ptrdiff_t key = 0; key < c.keys; ++key) {
+                expected += weights[static_cast<std::size_t>(key)] / sum * static_cast<double>(v[key * v_stride + d]);
+            }
+            ASSERT_NEAR(static_cast<double>(out[row * head_dim + d]), expected, 5e-6) << row << " " << d;
+        }
+    }
+}
+
 TEST_P(Kernels, AttentionEqualsDoubleArithmetic) {
-    const Table& table = *GetParam();
-    for (const std::ptrdiff_t tokens : {1, 2, 5, 6, 7, 13, 16, 33, 64, 130}) {
-        for (const std::ptrdiff_t head_dim : {1, 7, 20, 32, 33, 64, 80}) {
-            for (const bool masked : {false, true}) {
-                SCOPED_TRACE(std::string(table.name) + " " + std::to_string(tokens) + " tokens, head of " +
-                             std::to_string(head_dim));
-                const std::ptrdiff_t stride = 3 * head_dim;
-                GuardedFloats qkv(random_values(static_cast<std::size_t>(tokens * stride), 8));
-                std::vector<std::uint8_t> mask(static_cast<std::size_t>(tokens), 1);
-                for (std::size_t i = 1; i < mask.size(); i += 3) mask[i] = 0;
-                GuardedFloats scratch(table.attention_scratch(tokens, head_dim));
-                GuardedFloats out(static_cast<std::size_t>(tokens * head_dim));
-                GuardedFloats map(static_cast<std::size_t>(tokens * tokens));
-                const float scale = 1.7f / std::sqrt(static_cast<float>(head_dim));
-                table.attention(qkv.data(), qkv.data() + head_dim, qkv.data() + 2 * head_dim, stride, tokens, head_dim,
-                                scale, masked ? mask.data() : nullptr, scratch.data(), map.data(), out.data(),
-                                head_dim);
-                for (std::ptrdiff_t row = 0; row < tokens; ++row) {
-                    std::vector<double> weights(static_cast<std::size_t>(tokens));
-                    double sum = 0;
-                    for (std::ptrdiff_t key = 0; key < tokens; ++key) {
-                        double score = 0;
-                        for (std::ptrdiff_t d = 0; d < head_dim; ++d) {
-                            score += static_cast<double>(qkv[row * stride + d]) *
-                                     static_cast<double>(qkv[key * stride + head_dim + d]);
-                        }
-                        const auto at = static_cast<std::size_t>(key);
-                        weights[at] = masked && !mask[at] ? 0.0 : std::exp(score * static_cast<double>(scale));
-                        sum += weights[at];
-                    }
-                    for (std::ptrdiff_t key = 0; key < tokens; ++key) {
-                        ASSERT_NEAR(static_cast<double>(map[row * tokens + key]),
-                                    weights[static_cast<std::size_t>(key)] / sum, 3e-6);
-                    }
-                    for (std::ptrdiff_t d = 0; d < head_dim; ++d) {
-                        double expected = 0;
-                        for (std::ptrdiff_t key = 0; key < tokens; ++key) {
-                            expected += weights[static_cast<std::size_t>(key)] / sum *
-                                        static_cast<double>(qkv[key * stride + 2 * head_dim + d]);
-                        }
-                        ASSERT_NEAR(static_cast<double>(out[row * head_dim + d]), expected, 5e-6) << row << " " << d;
-                    }
-                }
+    for (const std::ptrdiff_t head_dim : {1, 7, 20, 32, 33, 64, 80}) {
+        for (const bool masked : {false, true}) {
+            for (const std::ptrdiff_t tokens : {1, 2, 5, 6, 7, 13, 16, 33, 64, 130}) {
+                expect_exact_attention(*GetParam(), {tokens, tokens, masked, false}, head_dim);
+                expect_exact_attention(*GetParam(), {tokens, tokens, masked, true}, head_dim);
+            }
+            for (const std::ptrdiff_t keys : {1, 8, 41}) {
+                expect_exact_attention(*GetParam(), {11, keys, masked, false}, head_dim);
+            }
+            for (const std::ptrdiff_t queries : {1, 3, 15}) {
+                expect_exact_attention(*GetParam(), {queries, 41, masked, true}, head_dim);
             }
         }
+    }
+}
+
+TEST_P(Kernels, CausalAttentionGivesTheSameBitsTokenByToken) {
+    const Table& table = *GetParam();
+    const std::ptrdiff_t tokens = 61, head_dim = 20, stride = 3 * head_dim;
+    const std::vector<float> qkv = random_values(static_cast<std::size_t>(tokens * stride), 8);
+    std::vector<float> scratch(table.attention_scratch(tokens, head_dim));
+    const auto run = [&](std::ptrdiff_t first, std::ptrdiff_t last) {
+        std::vector<float> out(static_cast<std::size_t>((last - first) * head_dim));
+        table.attention({qkv.data() + first * stride, stride, last - first, qkv.data() + head_dim, stride,
+                         qkv.data() + 2 * head_dim, stride, last, head_dim, 0.3f, nullptr, true, scratch.data(),
+                         nullptr, out.data(), head_dim});
+        return out;
+    };
+    const auto whole = run(0, tokens);
+    for (std::ptrdiff_t token = 0; token < tokens; ++token) {
+        const auto alone = run(token, token + 1);
+        ASSERT_TRUE(std::equal(alone.begin(), alone.end(), whole.begin() + token * head_dim))
+            << table.name << " token " << token;
     }
 }
 
@@ -354,8 +392,9 @@ TEST_P(Kernels, AttentionSurvivesExtremeScores) {
         for (std::size_t i = 0; i < qkv.size(); i += 5) qkv[i] = -size;
         std::vector<float> scratch(table.attention_scratch(tokens, head_dim));
         std::vector<float> out(static_cast<std::size_t>(tokens * head_dim), std::nanf(""));
-        table.attention(qkv.data(), qkv.data() + head_dim, qkv.data() + 2 * head_dim, 3 * head_dim, tokens, head_dim,
-                        0.5f, nullptr, scratch.data(), nullptr, out.data(), head_dim);
+        table.attention({qkv.data(), 3 * head_dim, tokens, qkv.data() + head_dim, 3 * head_dim,
+                         qkv.data() + 2 * head_dim, 3 * head_dim, tokens, head_dim, 0.5f, nullptr, false,
+                         scratch.data(), nullptr, out.data(), head_dim});
         for (const float value : out) {
             ASSERT_TRUE(std::isfinite(value)) << table.name << " " << size;
             ASSERT_LE(std::abs(value), size * 1.00001f);

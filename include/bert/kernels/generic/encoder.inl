@@ -98,9 +98,9 @@ inline constexpr int head_vecs = 2;
 inline constexpr std::ptrdiff_t head_panel = head_vecs * vec::size;
 inline constexpr int query_tile = 6;
 
-inline std::size_t attention_scratch(std::ptrdiff_t tokens, std::ptrdiff_t head_dim) {
-    const std::ptrdiff_t keys = round_up(tokens, head_panel);
-    return static_cast<std::size_t>(keys * head_dim + tokens * round_up(head_dim, head_panel) + query_tile * keys);
+inline std::size_t attention_scratch(std::ptrdiff_t keys, std::ptrdiff_t head_dim) {
+    const std::ptrdiff_t padded = round_up(keys, head_panel);
+    return static_cast<std::size_t>(padded * head_dim + keys * round_up(head_dim, head_panel) + query_tile * padded);
 }
 
 /// Softmax without its division: replaces the `keys` scores (the last ones -infinity up to whole vectors) by
@@ -118,84 +118,83 @@ BERT_ALWAYS_INLINE float exponentials(float* scores, std::ptrdiff_t keys) {
     return 1.0f / vec::sum(sum);
 }
 
-/// Attention of `Rows` queries.
+/// Keys and values of one head in the order the products read them.
+struct HeadPanels {
+    const float* keys;    // scaled and transposed: for each dimension, head_panel keys in a row
+    const float* values;  // for each key, head_panel dimensions in a row
+    float* scores;        // query_tile rows
+};
+
+/// Attention of the `Rows` queries from `first` on.
 template <int Rows>
-void attend(const float* q, std::ptrdiff_t stride, const float* key_panels, const float* value_panels,
-            std::ptrdiff_t tokens, std::ptrdiff_t head_dim, const std::uint8_t* mask, float* scores,
-            float* probabilities, float* out, std::ptrdiff_t out_stride) {
-    const std::ptrdiff_t keys = round_up(tokens, head_panel);
-    for (std::ptrdiff_t key = 0; key < keys; key += head_panel) {
-        tile_products<Rows, head_vecs>(q, stride, head_dim, key_panels + key * head_dim, nullptr, scores + key, keys);
+void attend(const AttentionArguments<float>& a, std::ptrdiff_t first, const HeadPanels& panels) {
+    const float* const q = a.q + first * a.q_stride;
+    // The keys that the last of these queries sees; those before it may see fewer.
+    const std::ptrdiff_t seen = a.causal ? a.keys - a.queries + first + Rows : a.keys;
+    const std::ptrdiff_t padded = round_up(seen, head_panel);
+    for (std::ptrdiff_t key = 0; key < padded; key += head_panel) {
+        tile_products<Rows, head_vecs>(q, a.q_stride, a.head_dim, panels.keys + key * a.head_dim, nullptr,
+                                       panels.scores + key, padded);
     }
     float scales[Rows];
     for (int r = 0; r < Rows; ++r) {
-        float* const row = scores + r * keys;
-        for (std::ptrdiff_t key = tokens; key < keys; ++key) row[key] = -infinity;
-        if (mask) {
-            for (std::ptrdiff_t key = 0; key < tokens; ++key) row[key] = mask[key] ? row[key] : -infinity;
+        float* const row = panels.scores + r * padded;
+        for (std::ptrdiff_t key = a.causal ? seen - Rows + r + 1 : seen; key < padded; ++key) row[key] = -infinity;
+        if (a.mask) {
+            for (std::ptrdiff_t key = 0; key < seen; ++key) row[key] = a.mask[key] ? row[key] : -infinity;
         }
-        scales[r] = exponentials(row, keys);
-        if (probabilities) {
-            for (std::ptrdiff_t key = 0; key < tokens; ++key) probabilities[r * tokens + key] = row[key] * scales[r];
+        scales[r] = exponentials(row, padded);
+        if (a.probabilities) {
+            float* const map = a.probabilities + (first + r) * a.keys;
+            for (std::ptrdiff_t key = 0; key < a.keys; ++key) map[key] = key < seen ? row[key] * scales[r] : 0.0f;
         }
     }
-    for (std::ptrdiff_t column = 0; column < head_dim; column += head_panel) {
+    float* const out = a.out + first * a.out_stride;
+    for (std::ptrdiff_t column = 0; column < a.head_dim; column += head_panel) {
         float sums[Rows * head_panel];
-        tile_products<Rows, head_vecs>(scores, keys, tokens, value_panels + column * tokens, nullptr, sums, head_panel);
+        tile_products<Rows, head_vecs>(panels.scores, padded, seen, panels.values + column * a.keys, nullptr, sums,
+                                       head_panel);
         for (int r = 0; r < Rows; ++r) {
             for (int v = 0; v < head_vecs; ++v) {
                 const std::ptrdiff_t d = column + v * vec::size;
-                if (d >= head_dim) break;
-                store_first(out + r * out_stride + d, head_dim - d,
+                if (d >= a.head_dim) break;
+                store_first(out + r * a.out_stride + d, a.head_dim - d,
                             vec::mul(vec::load(sums + r * head_panel + v * vec::size), vec::set(scales[r])));
             }
         }
     }
 }
 
-inline void attention(const float* q, const float* k, const float* v, std::ptrdiff_t stride, std::ptrdiff_t tokens,
-                      std::ptrdiff_t head_dim, float scale, const std::uint8_t* mask, float* scratch,
-                      float* probabilities, float* out, std::ptrdiff_t out_stride) {
-    const std::ptrdiff_t keys = round_up(tokens, head_panel);
-    float* const key_panels = scratch;  // the scaled keys, transposed: for each dimension, head_panel keys in a row
-    for (std::ptrdiff_t first = 0; first < keys; first += head_panel) {
-        float* const panel = key_panels + first * head_dim;
+inline void attention(const AttentionArguments<float>& a) {
+    const std::ptrdiff_t padded = round_up(a.keys, head_panel);
+    float* const key_panels = a.scratch;
+    for (std::ptrdiff_t first = 0; first < padded; first += head_panel) {
+        float* const panel = key_panels + first * a.head_dim;
         for (std::ptrdiff_t j = 0; j < head_panel; ++j) {
-            const float* const key = k + (first + j) * stride;
-            const bool exists = first + j < tokens;
-            for (std::ptrdiff_t d = 0; d < head_dim; ++d) panel[d * head_panel + j] = exists ? key[d] * scale : 0.0f;
-        }
-    }
-    float* const value_panels = key_panels + keys * head_dim;  // for each token, head_panel dimensions in a row
-    for (std::ptrdiff_t column = 0; column < head_dim; column += head_panel) {
-        float* panel = value_panels + column * tokens;
-        for (std::ptrdiff_t token = 0; token < tokens; ++token, panel += head_panel) {
-            for (int part = 0; part < head_vecs; ++part) {
-                const std::ptrdiff_t d = column + part * vec::size;
-                vec::store(panel + part * vec::size,
-                           d < head_dim ? load_first(v + token * stride + d, head_dim - d) : vec::zero());
+            const float* const key = a.k + (first + j) * a.k_stride;
+            const bool exists = first + j < a.keys;
+            for (std::ptrdiff_t d = 0; d < a.head_dim; ++d) {
+                panel[d * head_panel + j] = exists ? key[d] * a.scale : 0.0f;
             }
         }
     }
-    float* const scores = value_panels + tokens * round_up(head_dim, head_panel);
-
-    for (std::ptrdiff_t row = 0; row < tokens;) {
-        const std::ptrdiff_t left = tokens - row;
-        const float* const query = q + row * stride;
-        float* const map = probabilities ? probabilities + row * tokens : nullptr;
-        float* const to = out + row * out_stride;
-        if (left >= query_tile) {
-            attend<query_tile>(query, stride, key_panels, value_panels, tokens, head_dim, mask, scores, map, to,
-                               out_stride);
-            row += query_tile;
-        } else if (left >= 2) {
-            attend<2>(query, stride, key_panels, value_panels, tokens, head_dim, mask, scores, map, to, out_stride);
-            row += 2;
-        } else {
-            attend<1>(query, stride, key_panels, value_panels, tokens, head_dim, mask, scores, map, to, out_stride);
-            row += 1;
+    float* const value_panels = key_panels + padded * a.head_dim;
+    for (std::ptrdiff_t column = 0; column < a.head_dim; column += head_panel) {
+        float* panel = value_panels + column * a.keys;
+        for (std::ptrdiff_t key = 0; key < a.keys; ++key, panel += head_panel) {
+            for (int part = 0; part < head_vecs; ++part) {
+                const std::ptrdiff_t d = column + part * vec::size;
+                vec::store(panel + part * vec::size,
+                           d < a.head_dim ? load_first(a.v + key * a.v_stride + d, a.head_dim - d) : vec::zero());
+            }
         }
     }
+    const HeadPanels panels{key_panels, value_panels, value_panels + a.keys * round_up(a.head_dim, head_panel)};
+
+    std::ptrdiff_t row = 0;
+    for (; a.queries - row >= query_tile; row += query_tile) attend<query_tile>(a, row, panels);
+    for (; a.queries - row >= 2; row += 2) attend<2>(a, row, panels);
+    if (row < a.queries) attend<1>(a, row, panels);
 }
 
 inline void layer_norm(float* x, std::ptrdiff_t stride, std::ptrdiff_t rows, std::ptrdiff_t n, const float* weight,
