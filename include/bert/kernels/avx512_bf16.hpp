@@ -58,6 +58,7 @@ struct Bfloat16Product {
         const bfloat16* weights;
         std::ptrdiff_t first;
         std::ptrdiff_t size;
+        std::ptrdiff_t steps() const { return (size + 1) / 2; }
     };
     static constexpr std::ptrdiff_t depth_block = 768;
     struct Unpacked {};
@@ -69,7 +70,7 @@ struct Bfloat16Product {
     }
 
     template <int Height>
-    static void multiply(const Rows& x, std::ptrdiff_t row, const Block& block, float* out) {
+    static void multiply(const Rows& x, std::ptrdiff_t row, const Block& block, float* out, detail::Ahead ahead) {
         vec sums[Height][panel_vecs];
         for (int r = 0; r < Height; ++r) {
             for (int v = 0; v < panel_vecs; ++v) {
@@ -79,6 +80,7 @@ struct Bfloat16Product {
         const bfloat16* const first = x.values + row * x.stride + block.first;
         const bfloat16* panel = block.weights;
         for (std::ptrdiff_t k = 0; k < block.size; k += 2) {
+            ahead.fetch();
             __m512i weights[panel_vecs];
             for (int v = 0; v < panel_vecs; ++v) weights[v] = _mm512_loadu_si512(panel + 2 * v * vec::size);
             for (int r = 0; r < Height; ++r) {

@@ -10,6 +10,8 @@
 
 #include <bert/config.hpp>
 
+#include <cstddef>
+
 #if defined(__x86_64__) || defined(_M_X64)
 #define BERT_X86 1
 #elif defined(__aarch64__) || defined(_M_ARM64)
@@ -42,3 +44,23 @@
 #define BERT_TARGET_END
 #define BERT_ALWAYS_INLINE __forceinline
 #endif
+
+BERT_NAMESPACE_BEGIN
+
+namespace detail {
+
+/// Memory to bring near in the course of a loop, some bytes at every step: fetched all at once, it would have to come
+/// faster than memory is, and the loops after it would leave memory idle.
+struct Ahead {
+    const std::byte* next = nullptr;
+    std::ptrdiff_t step = 0;  // bytes
+
+    BERT_ALWAYS_INLINE void fetch() {
+        BERT_PREFETCH(next);
+        next += step;
+    }
+};
+
+}  // namespace detail
+
+BERT_NAMESPACE_END

@@ -45,8 +45,9 @@ struct Bfloat16Product {
     }
 
     template <int Height>
-    static BERT_ALWAYS_INLINE void multiply(const Rows& x, std::ptrdiff_t row, const Block& block, float* sums) {
-        FloatProduct::multiply<Height>(x, row, block, sums);
+    static BERT_ALWAYS_INLINE void multiply(const Rows& x, std::ptrdiff_t row, const Block& block, float* sums,
+                                            detail::Ahead ahead) {
+        FloatProduct::multiply<Height>(x, row, block, sums, ahead);
     }
 
     static void scale(const bfloat16*, std::ptrdiff_t, float*) {}

@@ -68,10 +68,12 @@ BERT_ALWAYS_INLINE vec gelu(vec x) {
 }
 
 /// sums = before + x * panel: `Rows` rows of x by a panel of `Vecs` vectors for each of `depth` features. `before`
-/// (null for 0) and sums have rows of `stride` values. All sums are held in registers.
+/// (null for 0) and sums have rows of `stride` values. All sums are held in registers. On the way, memory needed
+/// next is brought near.
 template <int Rows, int Vecs>
 BERT_ALWAYS_INLINE void tile_products(const float* x, std::ptrdiff_t x_stride, std::ptrdiff_t depth, const float* panel,
-                                      const float* before, float* sums, std::ptrdiff_t stride) {
+                                      const float* before, float* sums, std::ptrdiff_t stride,
+                                      detail::Ahead ahead = {}) {
     vec totals[Rows][Vecs];
     for (int r = 0; r < Rows; ++r) {
         for (int v = 0; v < Vecs; ++v) {
@@ -79,7 +81,7 @@ BERT_ALWAYS_INLINE void tile_products(const float* x, std::ptrdiff_t x_stride, s
         }
     }
     for (std::ptrdiff_t k = 0; k < depth; ++k) {
-        BERT_PREFETCH(panel + 1024);
+        ahead.fetch();
         vec weights[Vecs];
         for (int v = 0; v < Vecs; ++v) weights[v] = vec::load(panel + v * vec::size);
         for (int r = 0; r < Rows; ++r) {

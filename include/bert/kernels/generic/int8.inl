@@ -113,6 +113,7 @@ struct Int8Product {
         const float* weight_sums;
         std::ptrdiff_t first;
         std::ptrdiff_t groups;
+        std::ptrdiff_t steps() const { return groups * dot::parts; }
     };
     static constexpr std::ptrdiff_t depth_block = int8_block;
     using Unpacked = typename dot::template Unpacked<int8_block * panel_width>;
@@ -127,14 +128,15 @@ struct Int8Product {
     }
 
     template <int Height>
-    static void multiply(const Rows& x, std::ptrdiff_t row, const Block& block, float* totals) {
+    static void multiply(const Rows& x, std::ptrdiff_t row, const Block& block, float* totals, detail::Ahead ahead) {
         typename dot::Sum sums[Height][panel_vecs];
         for (int r = 0; r < Height; ++r) {
             for (int v = 0; v < panel_vecs; ++v) sums[r][v] = dot::zero();
         }
         const typename dot::Value* values = x.values + row * x.stride + block.first;
         const typename dot::Weight* weights = block.weights;
-        for (std::ptrdiff_t step = 0; step < block.groups * dot::parts; ++step) {
+        for (std::ptrdiff_t step = 0; step < block.steps(); ++step) {
+            ahead.fetch();
             typename dot::Vector w[panel_vecs];
             for (int v = 0; v < panel_vecs; ++v) w[v] = dot::load(weights + v * dot::step_weights);
             for (int r = 0; r < Height; ++r) {

@@ -39,11 +39,11 @@ inline void finish(float* sums, std::ptrdiff_t rows, const Tile& t) {
 
 template <class Product, int Height>
 BERT_ALWAYS_INLINE void multiply_rows(std::ptrdiff_t height, const typename Product::Rows& x, std::ptrdiff_t row,
-                                      const typename Product::Block& block, float* sums) {
+                                      const typename Product::Block& block, float* sums, detail::Ahead ahead) {
     if (height == Height) {
-        Product::template multiply<Height>(x, row, block, sums);
+        Product::template multiply<Height>(x, row, block, sums, ahead);
     } else if constexpr (Height > 1) {
-        multiply_rows<Product, Height - 1>(height, x, row, block, sums);
+        multiply_rows<Product, Height - 1>(height, x, row, block, sums, ahead);
     }
 }
 
@@ -69,11 +69,18 @@ void linear(const LinearArguments<float, typename Product::Weight>& a) {
             const typename Product::Weight* panel =
                 a.packed + column / panel_width * Product::panel_size(a.in_features);
             for (std::ptrdiff_t k = 0; k < a.in_features; k += Product::depth_block) {
+                const typename Product::Weight* const begin = panel;
                 const auto block =
                     Product::unpack(panel, k, smaller(Product::depth_block, a.in_features - k), unpacked);
+                // While these weights are multiplied the next ones come from memory, a share with every tile.
+                const std::ptrdiff_t tiles = (rows + Product::row_tile - 1) / Product::row_tile;
+                const std::ptrdiff_t bytes = (panel - begin) * static_cast<std::ptrdiff_t>(sizeof *panel);
+                detail::Ahead ahead{reinterpret_cast<const std::byte*>(panel), bytes / (tiles * block.steps()) + 1};
                 for (std::ptrdiff_t row = 0; row < rows;) {
                     const std::ptrdiff_t height = next_height(rows - row, Product::row_tile);
-                    multiply_rows<Product, Product::row_tile>(height, x, first + row, block, sums + row * panel_width);
+                    multiply_rows<Product, Product::row_tile>(height, x, first + row, block, sums + row * panel_width,
+                                                              ahead);
+                    ahead.next += block.steps() * ahead.step;
                     row += height;
                 }
             }
@@ -143,6 +150,7 @@ struct FloatProduct {
         const float* weights;
         std::ptrdiff_t first;
         std::ptrdiff_t size;
+        std::ptrdiff_t steps() const { return size; }
     };
     static constexpr std::ptrdiff_t depth_block = 384;
     struct Unpacked {};
@@ -157,9 +165,9 @@ struct FloatProduct {
     /// Adds the block's products to the sums (`Height` x panel_width) of the rows from `row` on; the first block's
     /// replace what is there.
     template <int Height>
-    static void multiply(const Rows& x, std::ptrdiff_t row, const Block& block, float* sums) {
+    static void multiply(const Rows& x, std::ptrdiff_t row, const Block& block, float* sums, detail::Ahead ahead) {
         tile_products<Height, panel_vecs>(x.x + row * x.stride + block.first, x.stride, block.size, block.weights,
-                                          block.first > 0 ? sums : nullptr, sums, panel_width);
+                                          block.first > 0 ? sums : nullptr, sums, panel_width, ahead);
     }
 
     /// What is left to do with sums over all blocks, given what follows the last one.
