@@ -86,49 +86,26 @@ private:
     }
 };
 
-/// Sums of products of 8-bit values and weights, by way of 16 bits: the instruction that multiplies bytes saturates.
-/// A step takes two features. Weights come four to a 32-bit lane and are unpacked to the features 0 and 2 of all
-/// outputs, then 1 and 3; values are 16-bit numbers in the order 0 2 1 3 to match.
+/// Sums of products of 8-bit values and weights, four features a step. Products of two features are added up in 16
+/// bits, which is why weights are scaled in pairs (see generic/int8.inl).
 struct dot {
-    using Value = std::int16_t;
-    using Weight = std::int16_t;
+    using Value = std::uint8_t;
+    static constexpr int offset = 0;  // values are stored less this
     using Vector = __m256i;
     using Sum = __m256i;
-    static constexpr int offset = 0;         // values are stored less this
-    static constexpr int parts = 2;          // steps for four features
-    static constexpr int step_weights = 16;  // in a vector of one step
-    template <std::ptrdiff_t Size>
-    struct Unpacked {
-        alignas(64) Weight weights[Size];
-    };
-
-    /// `bytes` packed weights in the order in which they are multiplied.
-    template <class Buffer>
-    static const Weight* unpack(const std::int8_t* packed, std::ptrdiff_t bytes, Buffer& buffer) {
-        Weight* to = buffer.weights;
-        for (std::ptrdiff_t i = 0; i < bytes; i += 64, to += 64) {  // a panel is two vectors wide
-            for (int v = 0; v < 2; ++v) {
-                const __m256i fours = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(packed + i + 32 * v));
-                _mm256_store_si256(reinterpret_cast<__m256i*>(to + 16 * v),
-                                   _mm256_srai_epi16(_mm256_slli_epi16(fours, 8), 8));
-                _mm256_store_si256(reinterpret_cast<__m256i*>(to + 32 + 16 * v), _mm256_srai_epi16(fours, 8));
-            }
-        }
-        return buffer.weights;
-    }
-
     static BERT_ALWAYS_INLINE Sum zero() { return _mm256_setzero_si256(); }
-    static BERT_ALWAYS_INLINE Vector load(const Weight* p) {
-        return _mm256_load_si256(reinterpret_cast<const __m256i*>(p));
+    static BERT_ALWAYS_INLINE Vector load(const std::int8_t* p) {
+        return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
     }
     /// One row's values of a step, for all outputs.
     static BERT_ALWAYS_INLINE Vector repeat(const Value* p) {
-        int two;
-        std::memcpy(&two, p, sizeof two);
-        return _mm256_set1_epi32(two);
+        std::int32_t four;
+        std::memcpy(&four, p, sizeof four);
+        return _mm256_set1_epi32(four);
     }
     static BERT_ALWAYS_INLINE Sum add(Sum sum, Vector weights, Vector values) {
-        const __m256i products = _mm256_madd_epi16(weights, values);
+        const __m256i pairs = _mm256_maddubs_epi16(values, weights);
+        const __m256i products = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 #if defined(BERT_GCC_ASM)
         // Left to itself GCC takes all products of a step before all sums, for which there are not enough registers.
         __asm__ volatile("vpaddd %1, %0, %0" : "+x"(sum) : "x"(products));
@@ -143,12 +120,9 @@ struct dot {
 
     /// to = x rounded, plus zero_point, within 0 to 255: vec::size values.
     static BERT_ALWAYS_INLINE void quantise(Value* to, vec x, int zero_point) {
-        __m256i q = _mm256_add_epi32(_mm256_cvtps_epi32(x.v), _mm256_set1_epi32(zero_point));
-        q = _mm256_min_epi32(_mm256_max_epi32(q, _mm256_setzero_si256()), _mm256_set1_epi32(255));
-        const __m256i upper = _mm256_shuffle_epi32(q, _MM_SHUFFLE(3, 2, 3, 2));
-        const __m256i pairs = _mm256_or_si256(q, _mm256_slli_epi32(upper, 16));
-        const __m256i packed = _mm256_permute4x64_epi64(pairs, _MM_SHUFFLE(3, 1, 2, 0));
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(packed));
+        const __m256i q = _mm256_add_epi32(_mm256_cvtps_epi32(x.v), _mm256_set1_epi32(zero_point));
+        const __m128i narrow = _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
+        _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packus_epi16(narrow, narrow));
     }
 };
 

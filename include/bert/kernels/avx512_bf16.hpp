@@ -98,8 +98,6 @@ struct Bfloat16Product {
         }
     }
 
-    static void scale(const bfloat16*, std::ptrdiff_t, float*) {}
-
 private:
     /// The same bits as the type the intrinsic takes, for which there is no cast.
     static BERT_ALWAYS_INLINE __m512bh as_bfloat16(__m512i bits) {

@@ -15,22 +15,11 @@ using namespace avx512;  // what is read again below hides its namesakes there
 /// See avx2::dot: here one instruction takes all four features of a sum.
 struct dot {
     using Value = std::uint8_t;
-    using Weight = std::int8_t;
     using Vector = __m512i;
     using Sum = __m512i;
     static constexpr int offset = 0;
-    static constexpr int parts = 1;
-    static constexpr int step_weights = 64;
-    template <std::ptrdiff_t>
-    struct Unpacked {};
-
-    template <class Buffer>
-    static const Weight* unpack(const std::int8_t* packed, std::ptrdiff_t, Buffer&) {
-        return packed;
-    }
-
     static BERT_ALWAYS_INLINE Sum zero() { return _mm512_setzero_si512(); }
-    static BERT_ALWAYS_INLINE Vector load(const Weight* p) { return _mm512_loadu_si512(p); }
+    static BERT_ALWAYS_INLINE Vector load(const std::int8_t* p) { return _mm512_loadu_si512(p); }
     static BERT_ALWAYS_INLINE Vector repeat(const Value* p) {
         std::int32_t four;
         std::memcpy(&four, p, sizeof four);

@@ -73,25 +73,14 @@ struct vec {
 /// then fit into 16 bits.
 struct dot {
     using Value = std::int8_t;
-    using Weight = std::int8_t;
     using Vector = int8x16_t;
     /// Two neighbouring lanes make the sum of one output.
     struct Sum {
         int32x4_t lower, upper;
     };
     static constexpr int offset = 128;
-    static constexpr int parts = 1;
-    static constexpr int step_weights = 16;
-    template <std::ptrdiff_t>
-    struct Unpacked {};
-
-    template <class Buffer>
-    static const Weight* unpack(const std::int8_t* packed, std::ptrdiff_t, Buffer&) {
-        return packed;
-    }
-
     static BERT_ALWAYS_INLINE Sum zero() { return {vdupq_n_s32(0), vdupq_n_s32(0)}; }
-    static BERT_ALWAYS_INLINE Vector load(const Weight* p) { return vld1q_s8(p); }
+    static BERT_ALWAYS_INLINE Vector load(const std::int8_t* p) { return vld1q_s8(p); }
     static BERT_ALWAYS_INLINE Vector repeat(const Value* p) {
         std::int32_t four;
         std::memcpy(&four, p, sizeof four);

@@ -86,11 +86,12 @@ struct Plain {
 };
 
 /// 8-bit weights and activations; generic/int8.inl has the formula. A panel holds the weights of one output after
-/// another, then their scales.
+/// another, then each one's scales, of block after block.
 template <class T>
 struct Int8 {
+    static std::ptrdiff_t blocks(std::ptrdiff_t in_features) { return (in_features + int8_block - 1) / int8_block; }
     static std::ptrdiff_t panel_size(std::ptrdiff_t in_features) {
-        return panel_width * (in_features + static_cast<std::ptrdiff_t>(sizeof(float)));
+        return panel_width * (in_features + blocks(in_features) * static_cast<std::ptrdiff_t>(sizeof(float)));
     }
 
     static std::size_t packed_size(std::ptrdiff_t out_features, std::ptrdiff_t in_features) {
@@ -98,21 +99,16 @@ struct Int8 {
     }
 
     static void pack(const T* weights, std::ptrdiff_t out_features, std::ptrdiff_t in_features, std::int8_t* packed) {
-        for (std::ptrdiff_t j = 0; j < panels(out_features) * panel_width; ++j) {
+        std::fill_n(packed, packed_size(out_features, in_features), std::int8_t(0));
+        for (std::ptrdiff_t j = 0; j < out_features; ++j) {
             std::int8_t* const panel = packed + j / panel_width * panel_size(in_features);
-            const T* const row = weights + j * in_features;
-            float largest = 0.0f;
-            for (std::ptrdiff_t k = 0; j < out_features && k < in_features; ++k) {
-                largest = std::max(largest, std::abs(static_cast<float>(row[k])));
+            for (std::ptrdiff_t block = 0; block < blocks(in_features); ++block) {
+                const std::ptrdiff_t first = block * int8_block;
+                const std::ptrdiff_t size = std::min(int8_block, in_features - first);
+                const float scale =
+                    pack_block(weights + j * in_features + first, size, panel + j % panel_width * in_features + first);
+                std::memcpy(scale_at(panel, j % panel_width, block, in_features), &scale, sizeof scale);
             }
-            const float scale = largest / 127.0f;
-            for (std::ptrdiff_t k = 0; k < in_features; ++k) {
-                const float value = scale > 0.0f ? static_cast<float>(row[k]) / scale : 0.0f;
-                panel[j % panel_width * in_features + k] = static_cast<std::int8_t>(
-                    std::min(std::max(static_cast<int>(value + (value < 0.0f ? -0.5f : 0.5f)), -127), 127));
-            }
-            std::memcpy(panel + panel_width * in_features + j % panel_width * static_cast<std::ptrdiff_t>(sizeof scale),
-                        &scale, sizeof scale);
         }
     }
 
@@ -123,16 +119,8 @@ struct Int8 {
             for (std::ptrdiff_t column = a.first; column < a.last; column += panel_width) {
                 const std::int8_t* const panel = a.packed + column / panel_width * panel_size(a.in_features);
                 T sums[panel_width] = {};
-                for (std::ptrdiff_t first = 0; first < a.in_features; first += int8_block) {
-                    add_block(a.x + row * a.x_stride + first, std::min(int8_block, a.in_features - first),
-                              panel + first, a.in_features, sums);
-                }
-                for (std::ptrdiff_t j = 0; j < panel_width; ++j) {
-                    float scale;
-                    std::memcpy(&scale,
-                                panel + panel_width * a.in_features + j * static_cast<std::ptrdiff_t>(sizeof scale),
-                                sizeof scale);
-                    sums[j] *= static_cast<T>(scale);
+                for (std::ptrdiff_t block = 0; block < blocks(a.in_features); ++block) {
+                    add_block(a.x + row * a.x_stride, block, a.in_features, panel, sums);
                 }
                 finish(a, row, column, sums);
             }
@@ -140,7 +128,32 @@ struct Int8 {
     }
 
 private:
-    static void add_block(const T* x, std::ptrdiff_t size, const std::int8_t* weights, std::ptrdiff_t stride, T* sums) {
+    template <class Byte>
+    static Byte* scale_at(Byte* panel, std::ptrdiff_t j, std::ptrdiff_t block, std::ptrdiff_t in_features) {
+        return panel + panel_width * in_features +
+               (j * blocks(in_features) + block) * static_cast<std::ptrdiff_t>(sizeof(float));
+    }
+
+    /// Quantises the weights of a block; returns their scale.
+    static float pack_block(const T* weights, std::ptrdiff_t size, std::int8_t* packed) {
+        const auto magnitude = [&](std::ptrdiff_t k) {
+            return k < size ? std::abs(static_cast<float>(weights[k])) : 0;
+        };
+        float largest = 0.0f;
+        for (std::ptrdiff_t k = 0; k < size; k += 2) largest = std::max(largest, magnitude(k) + magnitude(k + 1));
+        const float scale = largest / 127.0f;
+        for (std::ptrdiff_t k = 0; k < size; ++k) {
+            const float scaled = scale > 0.0f ? static_cast<float>(weights[k]) / scale : 0.0f;
+            packed[k] = static_cast<std::int8_t>(scaled + (scaled < 0.0f ? -0.5f : 0.5f));
+        }
+        return scale;
+    }
+
+    static void add_block(const T* row, std::ptrdiff_t block, std::ptrdiff_t in_features, const std::int8_t* panel,
+                          T* sums) {
+        const std::ptrdiff_t first = block * int8_block;
+        const std::ptrdiff_t size = std::min(int8_block, in_features - first);
+        const T* const x = row + first;
         float low = 0.0f;
         float high = 0.0f;
         for (std::ptrdiff_t k = 0; k < size; ++k) {
@@ -152,14 +165,17 @@ private:
         const int zero = static_cast<int>(0.5f - low / scale);
         const float inverse = 1.0f / scale;
         for (std::ptrdiff_t j = 0; j < panel_width; ++j) {
+            const std::int8_t* const weights = panel + j * in_features + first;
             int sum = 0;
             for (std::ptrdiff_t k = 0; k < size; ++k) {
                 // Rounds ties to even, as the processors' conversions do.
                 const float rounded = std::nearbyint(static_cast<float>(x[k]) * inverse);
                 const int q = std::min(std::max(static_cast<int>(rounded) + zero, 0), 255);
-                sum += (q - zero) * weights[j * stride + k];
+                sum += (q - zero) * weights[k];
             }
-            sums[j] += static_cast<T>(sum) * static_cast<T>(scale);
+            float weight_scale;
+            std::memcpy(&weight_scale, scale_at(panel, j, block, in_features), sizeof weight_scale);
+            sums[j] += static_cast<T>(sum) * (static_cast<T>(scale) * static_cast<T>(weight_scale));
         }
     }
 };

@@ -57,8 +57,8 @@ struct AttentionArguments {
 /// feature (or as many as one instruction takes) after another, the last panel filled up with zeros.
 ///
 /// With bfloat16 weights, sums are kept in float; the table avx512_bf16 rounds activations to bfloat16 as well. With
-/// int8 weights every output has a scale of its own, and activations are quantised on the way: `int8_block` features of
-/// a row share a scale and a zero point. The integers are the same with every table.
+/// int8 weights, `int8_block` features of an output share a scale, and activations are quantised on the way: as many
+/// features of a row share a scale and a zero point. The integers are the same with every table.
 template <class T, class W>
 struct LinearKernel {
     std::ptrdiff_t panel_width;
@@ -71,8 +71,8 @@ struct LinearKernel {
     void (*run)(const LinearArguments<T, W>& arguments);
 };
 
-/// Input features that share a scale where activations are quantised to 8 bits: few enough for outliers to harm few
-/// others, enough for the integers to do most of the work. A multiple of 16.
+/// Input features that share a scale where weights and activations are quantised to 8 bits: few enough for outliers to
+/// harm few others, enough for the integers to do most of the work. A multiple of 16.
 inline constexpr std::ptrdiff_t int8_block = 128;
 
 /// What the layers call. T is the type of activations.

@@ -139,9 +139,14 @@ template <class W>
 double product(const Table& table, const float* x, const float* w, std::ptrdiff_t in) {
     double sum = 0;
     if constexpr (std::is_same_v<W, std::int8_t>) {
-        const auto size = [](float a, float b) { return std::abs(a) < std::abs(b); };
-        const double scale = static_cast<double>(std::abs(*std::max_element(w, w + in, size))) / 127;
         for (std::ptrdiff_t first = 0; first < in; first += bert::int8_block) {
+            double largest = 0;
+            for (std::ptrdiff_t k = first; k < std::min(in, first + bert::int8_block); k += 2) {
+                const double pair =
+                    std::abs(static_cast<double>(w[k])) + (k + 1 < in ? std::abs(static_cast<double>(w[k + 1])) : 0.0);
+                largest = std::max(largest, pair);
+            }
+            const double scale = largest / 127;
             const float* const end = x + std::min(in, first + bert::int8_block);
             const double low = std::min(0.0, static_cast<double>(*std::min_element(x + first, end)));
             const double high = std::max(0.0, static_cast<double>(*std::max_element(x + first, end)));
@@ -218,7 +223,6 @@ TEST_P(Kernels, Int8SumsAreExact) {
     const std::ptrdiff_t rows = 11, in = 300, out = 70;
     std::mt19937 generator(12);
     std::uniform_int_distribution<int> any_value(-100, 155);
-    std::uniform_int_distribution<int> any_weight(-127, 127);
     std::vector<float> values(static_cast<std::size_t>(rows * in));
     for (float& value : values) value = static_cast<float>(any_value(generator));
     for (std::ptrdiff_t row = 0; row < rows; ++row) {
@@ -228,11 +232,20 @@ TEST_P(Kernels, Int8SumsAreExact) {
         }
     }
     std::vector<float> weights(static_cast<std::size_t>(out * in));
-    for (float& weight : weights) weight = static_cast<float>(any_weight(generator));
-    for (std::ptrdiff_t o = 0; o < out; ++o) weights[static_cast<std::size_t>(o * in)] = o % 2 ? 127.0f : -127.0f;
-    // The extremes, which products of bytes as 16-bit numbers would not hold.
-    std::fill_n(weights.begin(), in, 127.0f);
-    std::fill_n(weights.begin() + in, in, -127.0f);
+    for (std::size_t i = 0; i < weights.size(); i += 2) {
+        // Two weights that are scaled together are 127 at most. Every block starts with such a pair.
+        const int pair = static_cast<int>(i) % in % bert::int8_block == 0
+                             ? 127
+                             : std::uniform_int_distribution<int>(0, 127)(generator);
+        const int first = std::uniform_int_distribution<int>(0, pair)(generator);
+        weights[i] = static_cast<float>(generator() % 2 ? first : -first);
+        weights[i + 1] = static_cast<float>(generator() % 2 ? pair - first : first - pair);
+    }
+    // The extremes: sums that 16 bits just hold.
+    for (std::ptrdiff_t k = 0; k < in; ++k) {
+        weights[static_cast<std::size_t>(k)] = k % 2 ? 63.0f : 64.0f;
+        weights[static_cast<std::size_t>(in + k)] = k % 2 ? -63.0f : -64.0f;
+    }
     std::fill_n(values.begin() + 2, in - 2, 155.0f);
     values[static_cast<std::size_t>(bert::int8_block)] = -100.0f;
     values[static_cast<std::size_t>(2 * bert::int8_block)] = -100.0f;

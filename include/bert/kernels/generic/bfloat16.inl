@@ -49,6 +49,4 @@ struct Bfloat16Product {
                                             detail::Ahead ahead) {
         FloatProduct::multiply<Height>(x, row, block, sums, ahead);
     }
-
-    static void scale(const bfloat16*, std::ptrdiff_t, float*) {}
 };

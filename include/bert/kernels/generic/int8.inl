@@ -1,9 +1,14 @@
 // Dense layers with int8 weights: rows are quantised to 8 bits as they come in, products summed as integers. Read after
 // generic/linear.inl, which see. The includer defines `dot`, the instructions for it (see kernels/avx2.hpp).
 //
-// With q the quantised values, s and z the scale and zero point of a block of a row, w the weights and t their scale:
-//     y = t * sum over blocks of s * (sum of q w - z * sum of w),
+// With q the quantised values, s and z the scale and zero point of a block of a row, w the weights of the block and t
+// their scale:
+//     y = sum over blocks of s t (sum of q w - z * sum of w),
 // where the bracket is a whole number below 2^24, so exact in float.
+//
+// Weights of two neighbouring features (2i, 2i + 1) are scaled together: their sizes add up to 128 at most. Two
+// products of 0 to 255 by such weights then fit into 16 bits, where AVX2 adds them up; other instruction sets would not
+// need it, but would get other integers without.
 
 struct Int8Product {
     using Weight = std::int8_t;
@@ -67,64 +72,61 @@ struct Int8Product {
     }
 
     /// A panel: for each block, for every four features, the weights of all outputs in groups of four; then each
-    /// output's sum of the block's weights, as floats. After the blocks, each output's scale, as floats.
+    /// output's sum of the block's weights and its scale, as floats.
     static std::ptrdiff_t panel_size(std::ptrdiff_t in_features) {
-        const auto line = panel_width * static_cast<std::ptrdiff_t>(sizeof(float));
-        return panel_width * round_up(in_features, 4) + (blocks(in_features) + 1) * line;
+        return panel_width * round_up(in_features, 4) + blocks(in_features) * 2 * line;
     }
 
     static void pack_panel(const float* weights, std::ptrdiff_t width, std::ptrdiff_t in_features,
                            std::int8_t* packed) {
-        float scales[panel_width];
-        for (std::ptrdiff_t j = 0; j < panel_width; ++j) {
-            float largest = 0.0f;
-            for (std::ptrdiff_t k = 0; j < width && k < in_features; ++k) {
-                const float weight = weights[j * in_features + k];
-                const float size = weight < 0.0f ? -weight : weight;
-                largest = size > largest ? size : largest;
-            }
-            scales[j] = largest / 127.0f;
-        }
         for (std::ptrdiff_t first = 0; first < in_features; first += int8_block) {
             const std::ptrdiff_t size = smaller(int8_block, in_features - first);
             const std::ptrdiff_t bytes = panel_width * round_up(size, 4);
             for (std::ptrdiff_t j = 0; j < panel_width; ++j) {
-                std::int8_t* to = packed + 4 * j;
+                float block[int8_block];
+                for (std::ptrdiff_t k = 0; k < round_up(size, 4); ++k) {
+                    block[k] = j < width && k < size ? weights[j * in_features + first + k] : 0.0f;
+                }
+                float largest = 0.0f;
+                for (std::ptrdiff_t k = 0; k < size; k += 2) {
+                    const float pair = magnitude(block[k]) + magnitude(block[k + 1]);
+                    largest = pair > largest ? pair : largest;
+                }
+                const float scale = largest / 127.0f;
                 float sum = 0.0f;
-                for (std::ptrdiff_t k = 0; k < size; k += 4, to += 4 * panel_width) {
-                    for (std::ptrdiff_t i = 0; i < 4; ++i) {
-                        const bool exists = j < width && k + i < size && scales[j] > 0.0f;
-                        const float scaled = exists ? weights[j * in_features + first + k + i] / scales[j] : 0.0f;
-                        const int rounded = static_cast<int>(scaled + (scaled < 0.0f ? -0.5f : 0.5f));
-                        to[i] = static_cast<std::int8_t>(rounded > 127 ? 127 : rounded < -127 ? -127 : rounded);
-                        sum += static_cast<float>(to[i]);
-                    }
+                for (std::ptrdiff_t k = 0; k < round_up(size, 4); ++k) {
+                    const float scaled = scale > 0.0f ? block[k] / scale : 0.0f;
+                    const int rounded = static_cast<int>(scaled + (scaled < 0.0f ? -0.5f : 0.5f));
+                    packed[k / 4 * 4 * panel_width + 4 * j + k % 4] = static_cast<std::int8_t>(rounded);
+                    sum += static_cast<float>(rounded);
                 }
                 std::memcpy(packed + bytes + static_cast<std::ptrdiff_t>(sizeof(float)) * j, &sum, sizeof sum);
+                std::memcpy(packed + bytes + line + static_cast<std::ptrdiff_t>(sizeof(float)) * j, &scale,
+                            sizeof scale);
             }
-            packed += bytes + panel_width * static_cast<std::ptrdiff_t>(sizeof(float));
+            packed += bytes + 2 * line;
         }
-        std::memcpy(packed, scales, sizeof scales);
     }
 
-    /// A block's weights as dot::multiply() reads them, and each output's sum of them.
+    /// A block's weights as multiply() reads them, and each output's sum of them and scale.
     struct Block {
-        const typename dot::Weight* weights;
+        const std::int8_t* weights;
         const float* weight_sums;
+        const float* weight_scales;
         std::ptrdiff_t first;
         std::ptrdiff_t groups;
-        std::ptrdiff_t steps() const { return groups * dot::parts; }
+        std::ptrdiff_t steps() const { return groups; }
     };
     static constexpr std::ptrdiff_t depth_block = int8_block;
-    using Unpacked = typename dot::template Unpacked<int8_block * panel_width>;
+    struct Unpacked {};
 
-    static Block unpack(const std::int8_t*& panel, std::ptrdiff_t first, std::ptrdiff_t size, Unpacked& unpacked) {
+    static Block unpack(const std::int8_t*& panel, std::ptrdiff_t first, std::ptrdiff_t size, Unpacked&) {
         const std::ptrdiff_t groups = round_up(size, 4) / 4;
-        const typename dot::Weight* const weights = dot::unpack(panel, groups * panel_width * 4, unpacked);
+        const std::int8_t* const weights = panel;
         panel += groups * panel_width * 4;
-        const Block block{weights, reinterpret_cast<const float*>(panel), first, groups};
-        panel += panel_width * static_cast<std::ptrdiff_t>(sizeof(float));
-        return block;
+        const auto* const floats = reinterpret_cast<const float*>(panel);
+        panel += 2 * line;
+        return {weights, floats, floats + panel_width, first, groups};
     }
 
     template <int Height>
@@ -134,17 +136,17 @@ struct Int8Product {
             for (int v = 0; v < panel_vecs; ++v) sums[r][v] = dot::zero();
         }
         const typename dot::Value* values = x.values + row * x.stride + block.first;
-        const typename dot::Weight* weights = block.weights;
+        const std::int8_t* weights = block.weights;
         for (std::ptrdiff_t step = 0; step < block.steps(); ++step) {
             ahead.fetch();
             typename dot::Vector w[panel_vecs];
-            for (int v = 0; v < panel_vecs; ++v) w[v] = dot::load(weights + v * dot::step_weights);
+            for (int v = 0; v < panel_vecs; ++v) w[v] = dot::load(weights + 4 * v * vec::size);
             for (int r = 0; r < Height; ++r) {
                 const typename dot::Vector value = dot::repeat(values + r * x.stride);
                 for (int v = 0; v < panel_vecs; ++v) sums[r][v] = dot::add(sums[r][v], w[v], value);
             }
-            values += 4 / dot::parts;
-            weights += panel_vecs * dot::step_weights;
+            values += 4;
+            weights += 4 * panel_width;
         }
         const std::ptrdiff_t count = blocks(x.depth);
         const std::ptrdiff_t at = block.first / int8_block;
@@ -156,19 +158,14 @@ struct Int8Product {
                 const vec whole =
                     vec::fnma(zero, vec::load(block.weight_sums + v * vec::size), dot::to_float(sums[r][v]));
                 const vec before = block.first > 0 ? vec::load(total) : vec::zero();
-                vec::store(total, vec::fma(whole, scale, before));
+                const vec both = vec::mul(scale, vec::load(block.weight_scales + v * vec::size));
+                vec::store(total, vec::fma(whole, both, before));
             }
         }
     }
 
-    /// The weights' own scales, which follow the last block.
-    static void scale(const std::int8_t* panel, std::ptrdiff_t rows, float* totals) {
-        const auto* const scales = reinterpret_cast<const float*>(panel);
-        for (std::ptrdiff_t row = 0; row < rows; ++row) {
-            for (int v = 0; v < panel_vecs; ++v) {
-                float* const total = totals + row * panel_width + v * vec::size;
-                vec::store(total, vec::mul(vec::load(total), vec::load(scales + v * vec::size)));
-            }
-        }
-    }
+private:
+    static constexpr auto line = panel_width * static_cast<std::ptrdiff_t>(sizeof(float));
+
+    static BERT_ALWAYS_INLINE float magnitude(float x) { return x < 0.0f ? -x : x; }
 };

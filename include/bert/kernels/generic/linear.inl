@@ -84,7 +84,6 @@ void linear(const LinearArguments<float, typename Product::Weight>& a) {
                     row += height;
                 }
             }
-            Product::scale(panel, rows, sums);
             const Tile tile{a.bias + column,
                             a.activation,
                             a.residual ? a.residual + first * a.residual_stride + column : nullptr,
@@ -169,7 +168,4 @@ struct FloatProduct {
         tile_products<Height, panel_vecs>(x.x + row * x.stride + block.first, x.stride, block.size, block.weights,
                                           block.first > 0 ? sums : nullptr, sums, panel_width, ahead);
     }
-
-    /// What is left to do with sums over all blocks, given what follows the last one.
-    static void scale(const float*, std::ptrdiff_t, float*) {}
 };
