@@ -378,7 +378,8 @@ def run_pinned(command):
 def shares(bench):
     """How a pass of MiniLM over 128 tokens divides; see shares.cpp."""
     lines = run_pinned([bench.options.bin / "bert_bench_shares", bench.folders["minilm"]]).splitlines()
-    log(*lines, sep="\n")
+    for line in lines:
+        log(line)
     rows = [re.fullmatch(r"(\S+) +(.*?) +(-?[\d.]+) +(-?[\d.]+)", line).groups() for line in lines]
     return [{"weights": weights, "part": part, "milliseconds": float(ms), "percent": float(percent)}
             for weights, part, ms, percent in rows]
@@ -391,7 +392,7 @@ def roofline(bench):
     table = run_pinned([program, "--benchmark_list_tests=true"]).split("/")[1]
     output = json.loads(run_pinned([
         program, f"--benchmark_filter=read_memory|linear/({table}|eigen)/.*/(1|8|32|128|512)$", "--benchmark_format=json",
-        "--benchmark_min_time=0.1", "--benchmark_repetitions=3", "--benchmark_enable_random_interleaving=true"]))
+        "--benchmark_min_time=0.05", "--benchmark_repetitions=2", "--benchmark_enable_random_interleaving=true"]))
     peaks = {key.split("/")[1]: float(value.split()[0]) * 1e9 for key, value in output["context"].items()
              if key.startswith(f"peak of {table}/")}
     best = {}

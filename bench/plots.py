@@ -67,7 +67,6 @@ def latency(path, groups):
 
 def throughput(path, groups, corpora):
     """Tokens of the uneven corpus a second (those of the texts, without padding)."""
-    figure, axes = plt.subplots()
     lines = {}
     for group in groups:
         model, kind, size = CELLS[group["cell"]]
@@ -75,14 +74,16 @@ def throughput(path, groups, corpora):
             for engine, times in group["milliseconds"].items():
                 speed = corpora[str(size)]["tokens"] / statistics.median(times)
                 lines.setdefault((engine, group["weights"]), []).append((group["threads"], speed))
+    if not lines:
+        return
+    figure, axes = plt.subplots()
     for (engine, weights), points in lines.items():
         axes.plot(*zip(*sorted(points)), marker="o", markersize=4, label=engine, color=colour(engine),
                   linestyle=STYLES[weights], linewidth=2.5 if is_ours(engine) else 1.2)
     counts = sorted({threads for points in lines.values() for threads, _ in points})
     axes.set(xlabel="threads", ylabel="tokens a millisecond, MiniLM, uneven corpus", ylim=(0, None))
     axes.set_xticks(counts)
-    if lines:
-        axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     save(figure, path)
 
 
@@ -99,13 +100,13 @@ def roofline(path, result):
             axes.scatter(*zip(*points), s=14, marker="x" if engine == "eigen" else "o",
                          color=COLOURS["eigen"] if engine == "eigen" else PRODUCT_COLOURS[weights],
                          label=f"{'Eigen' if engine == 'eigen' else 'bert.hpp'} {weights}")
-        peak = result["peaks"].get(weights)
-        if peak:
-            slope = result["bytes_per_second"] / 1e9
-            xs = [0.5, peak / 1e9 / slope, 1024]
-            axes.plot(xs, [min(peak / 1e9, slope * x) for x in xs], color=PRODUCT_COLOURS[weights], linewidth=1)
-            axes.annotate(f"{weights} peak {peak / 1e9:.0f}", (1024, peak / 1e9), color=PRODUCT_COLOURS[weights], fontsize=8,
-                          ha="right", va="bottom")
+    slope = result["bytes_per_second"] / 1e9
+    peaks = {}
+    for weights, peak in result["peaks"].items():
+        peaks.setdefault(round(peak / 1e9), []).append(weights)
+    for peak, names in peaks.items():
+        axes.plot([0.5, peak / slope, 1024], [0.5 * slope, peak, peak], color=TEXT, linewidth=1)
+        axes.annotate(f"peak {', '.join(names)}: {peak}", (1024, peak), fontsize=8, ha="right", va="bottom")
     axes.set(xscale="log", yscale="log", xlabel="operations a byte of weights", ylabel="10^9 operations a second, 1 core")
     axes.legend(fontsize=8, loc="lower right")
     save(figure, path)

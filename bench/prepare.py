@@ -286,18 +286,18 @@ def man_page_paragraphs(root="/usr/share/man"):
 
 
 def quality_texts(count, seed=1):
-    """Real texts of all lengths, no two alike: up to 4 in 10 of other languages in equal parts, the rest English (in
-    equal parts sentences of licences and descriptions, and paragraphs of documentation). Each with its language."""
+    """Real texts of all lengths, no two alike: up to 4 in 10 of other languages in equal parts, the rest English (half
+    sentences of licences and descriptions, half paragraphs of documentation). Each with its language."""
     generator = random.Random(seed)
     foreign = man_page_paragraphs()
     share = count * 4 // 10 // max(1, len(foreign))
     texts = [(language, text) for language, paragraphs in sorted(foreign.items())
              for text in generator.sample(paragraphs, min(share, len(paragraphs)))]
-    for source in (package_sentences(), docstring_paragraphs()):
-        missing = (count - len(texts)) // 2 if len(texts) < count * 7 // 10 else count - len(texts)
-        texts += [("en", text) for text in generator.sample(source, missing)]
+    sentences = (count - len(texts)) // 2
+    for source, size in ((package_sentences(), sentences), (docstring_paragraphs(), count - len(texts) - sentences)):
+        texts += [("en", text) for text in generator.sample(source, size)]
     generator.shuffle(texts)
-    return texts[:count]
+    return texts
 
 
 def read_ids(path):

@@ -188,7 +188,7 @@ def roofline(data):
     peaks = result["peaks"]
     found = {(p["engine"], p["weights"], p["product"], p["rows"]): p["operations_per_second"] for p in result["products"]}
     rows = []
-    for product in dict.fromkeys(p["product"] for p in result["products"]):
+    for product in sorted({p["product"] for p in result["products"]}):
         row = [product]
         for engine, weights in [(result["table"], w) for w in PEERS] + [("eigen", "f32")]:
             speed = found.get((engine, weights, product, 128))
@@ -204,8 +204,9 @@ def roofline(data):
         reached = [100 * p["operations_per_second"] / peaks[weights] for p in result["products"]
                    if p["engine"] == result["table"] and p["weights"] == weights and p["rows"] == 128 and weights in peaks]
         if reached:
-            text += (f"{weights}: {min(reached):.0f} to {max(reached):.0f} % of the peak, median "
-                     f"{statistics.median(reached):.0f} %, target {goal} %: {verdict(statistics.median(reached) >= goal)}.\n")
+            text += (f"- {weights}: {min(reached):.1f} to {max(reached):.1f} % of the peak, median "
+                     f"{statistics.median(reached):.1f} %, target {goal} %: "
+                     f"{verdict(statistics.median(reached) >= goal)}.\n")
     return text
 
 
