@@ -15,7 +15,8 @@ start = time.perf_counter()
 THREADS = int(sys.argv[3])
 # Set before anything makes a pool of threads.
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(THREADS)
-os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["TOKENIZERS_PARALLELISM"] = "true" if THREADS > 1 else "false"
+os.environ["RAYON_NUM_THREADS"] = str(THREADS)
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 
@@ -159,29 +160,101 @@ class SentenceTransformers:
         return self.model.encode([text])
 
 
-class Tokenizers:
-    """Hugging Face's tokenizers on one thread. Texts go in at once, which spares them Python's calls."""
+def read_lines(path):
+    return Path(path).read_text(encoding="utf-8").splitlines()
+
+
+class TokenizerPeer:
+    """A tokenizer. `encode(lines, mode)` is what is timed, `ids_of(lines)` what is compared."""
+
+    modes = ("ids",)
+
+    def tokenize(self, path, repeat, mode):
+        if mode not in self.modes:
+            raise ValueError(f"cannot do {mode}")
+        lines = read_lines(path)
+        times = []
+        for _ in range(repeat):
+            begin = time.perf_counter()
+            self.encode(lines, mode)
+            times.append(milliseconds_since(begin))
+        return times + [0]
+
+    def ids(self, path, out):
+        with open(out, "w") as file:
+            for ids in self.ids_of(read_lines(path)):
+                file.write("".join(f"{id} " for id in ids) + "\n")
+
+
+class Tokenizers(TokenizerPeer):
+    """Hugging Face's tokenizers. Texts go in at once, which spares them Python's calls."""
+
+    modes = ("ids", "full", "batch")
 
     def __init__(self, folder, cache):
         from tokenizers import Tokenizer
         self.imported = time.perf_counter()
         self.tokenizer = load_tokenizer(folder)
 
-    def tokenize(self, path, repeat, full):
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-        encode = self.tokenizer.encode_batch if full else self.tokenizer.encode_batch_fast
-        times = []
-        for _ in range(repeat):
-            begin = time.perf_counter()
-            encodings = encode(lines)
-            times.append(milliseconds_since(begin))
-        return times + [sum(map(len, encodings))]
+    def encode(self, lines, mode):
+        return self.tokenizer.encode_batch_fast(lines) if mode == "ids" else self.tokenizer.encode_batch(lines)
 
-    def ids(self, path, out):
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-        with open(out, "w") as file:
-            for encoding in self.tokenizer.encode_batch(lines):
-                file.write("".join(f"{id} " for id in encoding.ids) + "\n")
+    def ids_of(self, lines):
+        return [encoding.ids for encoding in self.tokenizer.encode_batch(lines)]
+
+
+class FlashTokenizer(TokenizerPeer):
+    """One text after another, for its batches pad to the longest."""
+
+    def __init__(self, folder, cache):
+        from flash_tokenizer import BertTokenizerFlash
+        self.imported = time.perf_counter()
+        self.limit = 1 << 20
+        self.tokenizer = BertTokenizerFlash(str(folder / "vocab.txt"), do_lower_case=True,
+                                            model_max_length=self.limit).tokenizer
+
+    def encode(self, lines, mode):
+        encode, limit = self.tokenizer.encode, self.limit
+        return [encode(line, "longest", limit) for line in lines]
+
+    def ids_of(self, lines):
+        return self.encode(lines, "ids")
+
+
+class BlingFire(TokenizerPeer):
+    """Its C function on bytes, with room for the ids made ahead; it adds no special tokens."""
+
+    def __init__(self, folder, cache):
+        import ctypes
+
+        import blingfire
+        self.imported = time.perf_counter()
+        self.ctypes = ctypes
+        self.function = blingfire.blingfire.TextToIds
+        self.function.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_int,
+                                  ctypes.c_int]
+        # The model that comes with the package has MiniLM's vocabulary, that of bert-base-uncased.
+        self.model = blingfire.load_model(str(Path(blingfire.__file__).parent / "bert_base_tok.bin"))
+
+    def tokenize(self, path, repeat, mode):
+        self.prepare(read_lines(path))
+        return super().tokenize(path, repeat, mode)
+
+    def prepare(self, lines):
+        self.texts = [line.encode() for line in lines]
+        self.room = max(map(len, self.texts)) + 2
+        self.buffer = (self.ctypes.c_int32 * self.room)()
+
+    def encode(self, lines, mode):
+        function, model, buffer, room = self.function, self.model, self.buffer, self.room
+        for text in self.texts:
+            function(model, text, len(text), buffer, room, 100)
+
+    def ids_of(self, lines):
+        self.prepare(lines)
+        for text in self.texts:
+            count = self.function(self.model, text, len(text), self.buffer, self.room, 100)
+            yield [101, *self.buffer[:count], 102]
 
 
 ENGINES = {
@@ -195,6 +268,8 @@ ENGINES = {
     "ctranslate2-int8": CTranslate2Int8,
     "sentence-transformers": SentenceTransformers,
     "tokenizers": Tokenizers,
+    "flash-tokenizer": FlashTokenizer,
+    "blingfire": BlingFire,
 }
 
 
@@ -254,7 +329,7 @@ class Worker:
             tokenizer.enable_truncation(MAX_TOKENS)
             return [self.engine.run(self.engine.batch([tokenizer.encode(text).ids]))[0, 0]]
         if command == "tokenize":
-            return self.engine.tokenize(words[0], int(words[1]), words[2] == "full")
+            return self.engine.tokenize(words[0], int(words[1]), words[2])
         if command == "ids":
             self.engine.ids(*words)
             return []

@@ -1,5 +1,6 @@
 // Speed of the kernels by themselves on one thread, for every table this machine runs: dense products at the shapes of
-// BERT, attention and layer normalisation. Depends on kernels alone.
+// BERT, beside Eigen's and the peaks of arithmetic and memory; attention, layer normalisation and GELU. Depends on
+// kernels alone.
 #include <bert/core/buffer.hpp>
 #include <bert/core/float16.hpp>
 #include <bert/kernels/dispatch.hpp>
@@ -13,6 +14,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include "eigen_product.hpp"
 #include "fma_peak.hpp"
 
 namespace {
@@ -104,6 +106,38 @@ void linear(benchmark::State& state, const Table& table, const Product& product,
     report(state, 2.0 * static_cast<double>(rows) * static_cast<double>(in) * static_cast<double>(out), peak);
 }
 
+/// The same product by Eigen, without bias, activation and residual. `peak` is that of the best table.
+void eigen(benchmark::State& state, const Product& product, double peak) {
+    const std::ptrdiff_t rows = state.range(0);
+    const std::ptrdiff_t size = product.in_features * product.out_features;
+    const Floats weights = values(size * product.layers);
+    const Floats x = values(rows * product.in_features);
+    Floats y(static_cast<std::size_t>(rows * product.out_features));
+    int layer = 0;
+    for (auto _ : state) {
+        bench::eigen_product(x.data(), weights.data() + layer * size, y.data(), rows, product.in_features,
+                             product.out_features);
+        benchmark::ClobberMemory();
+        layer = (layer + 1) % product.layers;
+    }
+    report(state, 2.0 * static_cast<double>(rows) * static_cast<double>(size), peak);
+}
+
+/// What one core can read from memory: more than any cache holds, in the order of addresses.
+void read_memory(benchmark::State& state) {
+    constexpr std::size_t count = std::size_t{1} << 25;
+    bert::AlignedBuffer<std::uint64_t> memory(count);
+    std::fill_n(memory.data(), count, std::uint64_t{1});
+    for (auto _ : state) {
+        std::uint64_t sums[8] = {};
+        for (std::size_t i = 0; i < count; i += 8) {
+            for (std::size_t j = 0; j < 8; ++j) sums[j] += memory.data()[i + j];
+        }
+        for (const std::uint64_t sum : sums) benchmark::DoNotOptimize(sum);
+    }
+    state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(count * sizeof(std::uint64_t)));
+}
+
 /// All 12 heads of one text.
 void attention(benchmark::State& state, const Table& table, std::ptrdiff_t head_dim, double peak) {
     constexpr std::ptrdiff_t heads = 12;
@@ -139,6 +173,37 @@ void layer_norm(benchmark::State& state, const Table& table, std::ptrdiff_t hidd
     state.SetItemsProcessed(state.iterations() * rows * hidden);
 }
 
+/// GELU has no entry of its own in the table: a product with one input feature is little else.
+void gelu(benchmark::State& state, const Table& table) {
+    constexpr std::ptrdiff_t inner = 1536;
+    const std::ptrdiff_t rows = state.range(0);
+    const auto& kernel = table.linear;
+    const Floats weights = values(inner);
+    const Floats x = values(rows);
+    const Floats bias = values(bert::padded_size(kernel, inner));
+    Floats y(static_cast<std::size_t>(rows * inner));
+    Floats packed(kernel.packed_size(inner, 1));
+    kernel.pack(weights.data(), inner, 1, packed.data());
+    bert::AlignedBuffer<std::byte> scratch(kernel.scratch_size(rows, 1));
+    bert::LinearArguments<float, float> arguments{};
+    arguments.x = x.data();
+    arguments.x_stride = 1;
+    arguments.rows = rows;
+    arguments.in_features = 1;
+    arguments.packed = packed.data();
+    arguments.bias = bias.data();
+    arguments.activation = Activation::gelu;
+    arguments.last = inner;
+    arguments.y = y.data();
+    arguments.y_stride = inner;
+    arguments.scratch = scratch.data();
+    for (auto _ : state) {
+        kernel.run(arguments);
+        benchmark::ClobberMemory();
+    }
+    state.SetItemsProcessed(state.iterations() * rows * inner);
+}
+
 /// The products of a table with weights of type W, called `weights`. Returns their peak, 0 where it is not known.
 template <class W>
 double register_products(const Table& table, const std::string& weights) {
@@ -156,7 +221,8 @@ double register_products(const Table& table, const std::string& weights) {
     return peak;
 }
 
-void register_table(const Table& table) {
+/// Returns the peak of the table's products in float.
+double register_table(const Table& table) {
     const std::string kernels = std::string("/") + table.name + "/";
     const double peak = register_products<float>(table, "f32");
     register_products<bert::bfloat16>(table, "bf16");
@@ -173,6 +239,17 @@ void register_table(const Table& table) {
             ->Arg(1)
             ->Arg(128);
     }
+    benchmark::RegisterBenchmark(("gelu" + kernels + "inner:1536").c_str(), gelu, table)->Arg(1)->Arg(128);
+    return peak;
+}
+
+void register_yardsticks(double peak) {
+    benchmark::RegisterBenchmark("read_memory", read_memory);
+    for (const Product& product : products) {
+        benchmark::RegisterBenchmark(("linear/eigen/f32/" + std::string(product.name)).c_str(), eigen, product, peak)
+            ->RangeMultiplier(2)
+            ->Range(1, 512);
+    }
 }
 
 }  // namespace
@@ -180,7 +257,9 @@ void register_table(const Table& table) {
 int main(int argc, char** argv) {
     benchmark::Initialize(&argc, argv);
     if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-    for (const Table* const table : bert::available_kernels<float>()) register_table(*table);
+    double peak = 0;
+    for (const Table* const table : bert::available_kernels<float>()) peak = std::max(peak, register_table(*table));
+    register_yardsticks(peak);
     benchmark::RunSpecifiedBenchmarks();
     benchmark::Shutdown();
 }

@@ -1,6 +1,8 @@
 """What compare.py times: models in every runtime's own form and texts, made once and kept in a cache folder."""
 
 import ast
+import functools
+import gzip
 import importlib.metadata
 import json
 import os
@@ -70,15 +72,22 @@ def load_torch(folder, attention):
     return BertModel.from_pretrained(folder, attn_implementation=attention, add_pooling_layer=False).eval()
 
 
-def random_base(minilm, target):
-    """A model of BERT-base's shape with random weights and MiniLM's tokenizer: speed does not depend on the values."""
+# Models with random weights, for speed does not depend on the values: the shapes of BERT-base and of BGE-small.
+RANDOM_MODELS = {
+    "base": {"num_hidden_layers": 12, "hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072},
+    "bge": {"num_hidden_layers": 12, "hidden_size": 384, "num_attention_heads": 12, "intermediate_size": 1536},
+}
+
+
+def random_model(name, minilm, target):
+    """A model of RANDOM_MODELS, with MiniLM's tokenizer."""
     import torch
     from transformers import BertConfig, BertModel
     torch.manual_seed(0)
     # The position type is BERT's default, but CTranslate2 wants to read it.
-    BertModel(BertConfig(position_embedding_type="absolute")).save_pretrained(target)
-    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"):
-        shutil.copy(Path(minilm) / name, target)
+    BertModel(BertConfig(position_embedding_type="absolute", **RANDOM_MODELS[name])).save_pretrained(target)
+    for file in ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"):
+        shutil.copy(Path(minilm) / file, target)
 
 
 def example_inputs():
@@ -217,6 +226,7 @@ def package_files(package, pattern):
         yield Path(file).read_text(encoding="utf-8", errors="replace")
 
 
+@functools.cache
 def package_sentences():
     """Sentences of TEXT_PACKAGES in their order."""
     sentences = []
@@ -227,6 +237,7 @@ def package_sentences():
     return list(dict.fromkeys(sentences))
 
 
+@functools.cache
 def docstring_paragraphs():
     """Paragraphs of the documentation in DOCUMENTED_PACKAGES: enough text that nothing can learn it by heart."""
     paragraphs = []
@@ -254,6 +265,38 @@ def uneven_texts(count, seed):
             run += sentences[start % len(sentences)].split()
             start += 1
         texts.append(" ".join(run[:words]))
+    return texts
+
+
+def man_page_paragraphs(root="/usr/share/man"):
+    """Prose of the manual pages in other languages than English, where the machine has them: {language: paragraphs}."""
+    languages = {}
+    for path in sorted(Path(root).glob("*/man*/*.gz")):
+        try:
+            text = gzip.decompress(path.read_bytes()).decode("utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        # What is left of the markup once requests, comments and changes of font are gone.
+        text = re.sub(r"^[.'].*$", "", text, flags=re.MULTILINE)
+        text = re.sub(r"\\f(\[\w*\]|\(\w\w|\w)|\\[&|^%]|\\s[-+]?\d", "", text)
+        text = re.sub(r"\\\((aq|dq|lq|rq|oq|cq)", '"', text).replace("\\-", "-").replace("\\ ", " ").replace("\\(em", "-")
+        if "\\" not in text:
+            languages.setdefault(path.parts[-3], []).extend(x for x in prose(text) if not x.isascii() and "Ã" not in x)
+    return {language: list(dict.fromkeys(paragraphs)) for language, paragraphs in languages.items()}
+
+
+def quality_texts(count, seed=1):
+    """Real texts of all lengths, no two alike: up to 4 in 10 of other languages in equal parts, the rest English (half
+    sentences of licences and descriptions, half paragraphs of documentation). Each with its language."""
+    generator = random.Random(seed)
+    foreign = man_page_paragraphs()
+    share = count * 4 // 10 // max(1, len(foreign))
+    texts = [(language, text) for language, paragraphs in sorted(foreign.items())
+             for text in generator.sample(paragraphs, min(share, len(paragraphs)))]
+    sentences = (count - len(texts)) // 2
+    for source, size in ((package_sentences(), sentences), (docstring_paragraphs(), count - len(texts) - sentences)):
+        texts += [("en", text) for text in generator.sample(source, size)]
+    generator.shuffle(texts)
     return texts
 
 
@@ -285,6 +328,10 @@ def prepare_texts(minilm, cache):
         lines = texts.read_text(encoding="utf-8").splitlines()
         once(cache / f"corpus-{count}.ids", lambda t: write_lines(t, [ids_line(encode(x, MAX_TOKENS)) for x in lines]))
 
+    once(cache / "check-16.ids", lambda t: write_lines(t, [ids_line(ids) for ids in read_ids(cache / "corpus-256.ids")[:16]]))
+    quality = once(cache / "quality.json", lambda t: t.write_text(json.dumps(quality_texts(1000))))
+    once(cache / "quality.ids", lambda t: write_lines(
+        t, [ids_line(encode(text, MAX_TOKENS)) for _, text in json.loads(quality.read_text())]))
     once(cache / "prose.txt", lambda t: write_lines(t, docstring_paragraphs()))
     text = " ".join(package_sentences())[:20000]
     for tokens in (8, 32, 128, 512):
@@ -293,7 +340,7 @@ def prepare_texts(minilm, cache):
     golden = Path(__file__).resolve().parent.parent / "tests/golden/minilm/texts.json"
     mixed = [" ".join(x.split()) for x in json.loads(golden.read_text(encoding="utf-8")) if not x.isascii()]
     once(cache / "mixed.txt", lambda t: write_lines(t, [x for x in mixed if x] * 40))
-    return {count: describe(read_ids(cache / f"corpus-{count}.ids")) for count in (256, 96)}
+    return {str(count): describe(read_ids(cache / f"corpus-{count}.ids")) for count in (256, 96)}
 
 
 def describe(corpus):
@@ -311,7 +358,7 @@ def prepare(minilm, cache, models, engines):
     folders, failed = {}, {}
     for name in models:
         folders[name] = Path(minilm)
-        if name == "base":
-            folders[name] = once(Path(cache) / "base" / "random", lambda target: random_base(minilm, target))
+        if name in RANDOM_MODELS:
+            folders[name] = once(Path(cache) / name / "random", lambda target: random_model(name, minilm, target))
         failed[name] = prepare_model(name, folders[name], cache, engines)
     return folders, failed, corpora

@@ -11,8 +11,9 @@
 //     corpus FILE                       milliseconds to embed all its texts
 //     vectors FILE OUT                  writes the vectors of all its texts to OUT as raw floats
 //     embed TEXT                        the first value of the vector of a text
-//     tokenize FILE REPEAT ids|full     milliseconds of each of REPEAT passes over the lines of a text file, and the
-//                                       tokens in it: ids alone, or encodings with offsets and strings
+//     tokenize FILE REPEAT MODE         milliseconds of each of REPEAT passes over the lines of a text file, and the
+//                                       tokens in it. MODE: ids alone, full encodings with offsets and strings, or the
+//                                       same as a batch on all threads
 //     ids FILE OUT                      writes the token ids of a text file's lines to OUT, one line each
 //     memory                            resident memory and its peak in KiB
 #include <bert/bert.hpp>
@@ -118,7 +119,7 @@ public:
             out << embed_all({tokenizer().encode(word, limit()).ids})(0, 0);
         } else if (command == "tokenize") {
             in >> path >> word >> target;
-            tokenize(read_lines(path), parse<int>(word), target == "full", out);
+            tokenize(read_lines(path), parse<int>(word), target, out);
         } else if (command == "ids") {
             in >> path >> target;
             std::ofstream file = open_output(target);
@@ -201,17 +202,19 @@ private:
         }
     }
 
-    void tokenize(const std::vector<std::string>& texts, int repeat, bool full, std::ostream& out) {
+    void tokenize(const std::vector<std::string>& texts, int repeat, const std::string& mode, std::ostream& out) {
         const bert::Tokenizer& tokenizer = this->tokenizer();
         bert::TokenIds ids;
         std::size_t tokens = 0;
         for (int i = 0; i < repeat; ++i) {
             tokens = 0;
             const auto start = Clock::now();
-            for (const auto& text : texts) {
-                if (full) {
-                    tokens += tokenizer.encode(text).size();
-                } else {
+            if (mode == "batch") {
+                for (const auto& encoding : tokenizer.encode_batch(texts, {}, &threads_)) tokens += encoding.size();
+            } else if (mode == "full") {
+                for (const auto& text : texts) tokens += tokenizer.encode(text).size();
+            } else {
+                for (const auto& text : texts) {
                     tokenizer.encode_ids(text, {}, ids);
                     tokens += ids.ids.size();
                 }

@@ -1,7 +1,9 @@
-// An explicit pool of threads: the library starts threads nowhere else. Depends on config.hpp only.
+// An explicit pool of threads, of the library's own or lent by the caller: the library starts threads nowhere else.
+// Depends on config and error.
 #pragma once
 
 #include <bert/config.hpp>
+#include <bert/error.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -10,6 +12,7 @@
 #include <cstdint>
 #include <exception>
 #include <fstream>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -51,6 +54,20 @@ inline unsigned available_processors() {
     return count;
 }
 
+/// Threads of the caller's own for a ThreadPool to work on, so that the library starts none.
+///
+///     bert::Executor executor{pool.size(), [&pool](std::size_t copies, const std::function<void()>& job) {
+///                                 pool.parallel_for(copies, [&](std::size_t) { job(); });
+///                             }};
+struct Executor {
+    std::size_t size = 1;  ///< threads that may work at once; 1 to 1024 are used
+    /// Calls job() up to `copies` times (at most `size`), on any threads, at once where it can, and comes back when all
+    /// these calls have returned. Fewer calls make it slower, not wrong, so where all threads are busy it need not wait
+    /// for them: the calling thread does what is left. job() throws nothing; what the executor throws goes to the
+    /// caller of the library, and it may throw only once no job() runs any more.
+    std::function<void(std::size_t copies, const std::function<void()>& job)> run;
+};
+
 /// A fixed number of workers that share the tasks of one run() at a time.
 ///
 /// The calling thread is one of the workers, so a pool of one starts no thread; the others start at the first run(),
@@ -61,6 +78,12 @@ public:
     /// `threads` workers; 0 stands for available_processors(). At most 1024 are used.
     explicit ThreadPool(unsigned threads = 0)
         : size_(std::min<std::size_t>(threads == 0 ? available_processors() : threads, 1024)) {}
+
+    /// Works on the caller's threads instead. Errors: input (an executor without `run`).
+    explicit ThreadPool(Executor executor)
+        : size_(std::clamp<std::size_t>(executor.size, 1, 1024)), executor_(std::move(executor)) {
+        if (!executor_.run) detail::fail(ErrorKind::input, "an Executor needs its function `run`");
+    }
 
     ThreadPool(const ThreadPool&) = delete;
     ThreadPool& operator=(const ThreadPool&) = delete;
@@ -88,11 +111,36 @@ public:
             std::atomic<bool>& flag;
             ~Release() { flag.store(false, std::memory_order_release); }
         } const release{busy_};
+        const Job job{[](const void* f, std::size_t task, std::size_t worker) {
+                          (*static_cast<const Function*>(f))(task, worker);
+                      },
+                      &function, tasks};
+        if (executor_.run) run_on_executor(job);
+        else run_on_threads(job);
+        if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+    }
+
+private:
+    struct Job {
+        void (*call)(const void*, std::size_t, std::size_t) = nullptr;
+        const void* function = nullptr;
+        std::size_t tasks = 0;
+    };
+
+    void run_on_executor(const Job& job) {
+        error_ = nullptr;
+        next_.store(0, std::memory_order_relaxed);
+        const std::size_t copies = std::min(size_, job.tasks);
+        std::atomic<std::size_t> workers{0};
+        executor_.run(copies, [&] {
+            const std::size_t worker = workers.fetch_add(1, std::memory_order_relaxed);
+            if (worker < copies) work(job, worker);
+        });
+        work(job, 0);
+    }
+
+    void run_on_threads(const Job& job) {
         start_threads();
-        Job job{[](const void* f, std::size_t task, std::size_t worker) {
-                    (*static_cast<const Function*>(f))(task, worker);
-                },
-                &function, tasks};
         {
             const std::lock_guard<std::mutex> lock(mutex_);
             job_ = job;
@@ -105,15 +153,7 @@ public:
         work(job, 0);
         std::unique_lock<std::mutex> lock(mutex_);
         done_.wait(lock, [this] { return running_ == 0; });
-        if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
     }
-
-private:
-    struct Job {
-        void (*call)(const void*, std::size_t, std::size_t) = nullptr;
-        const void* function = nullptr;
-        std::size_t tasks = 0;
-    };
 
     void start_threads() {
         // Where the system refuses a thread the pool works with those it has.
@@ -154,6 +194,7 @@ private:
     }
 
     const std::size_t size_;
+    const Executor executor_;  // without `run`: own threads
     std::vector<std::thread> threads_;
     bool refused_ = false;
     std::atomic<bool> busy_{false};

@@ -13,8 +13,10 @@
 #include <bert/nn/pooler.hpp>
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,6 +28,8 @@ struct LoadOptions {
     /// Instruction set to compute with, one of available_kernels(); empty: BERT_KERNELS of the environment, else the
     /// best this machine has. Not for double.
     std::string kernels;
+    /// Told, in one line, of what is no error but costs much: kernels compiled without optimisation. May throw.
+    std::function<void(std::string_view)> warning;
 };
 
 /// What a forward pass returns besides the last hidden states.
@@ -108,6 +112,11 @@ public:
         std::optional<Pooler<W>> pooler;
         if (weights.has("pooler.dense.weight")) pooler.emplace(weights.linear<W>({"pooler.dense"}, hidden, hidden));
         weights.check_all_used();
+        if (options.warning && kernels_unoptimised()) {
+            options.warning(
+                "the kernels of bert.hpp were compiled without optimisation and are tens of times slower than they "
+                "could be: compile with -O2, or link bert::compiled");
+        }
         return BertModel(std::move(config), std::move(embeddings), Encoder<W>(std::move(layers)), std::move(pooler));
     }
 

@@ -36,6 +36,7 @@ struct SentenceEncoderOptions {
     std::optional<Index> truncate_dim;          ///< keep the first dimensions only (Matryoshka embeddings)
     WeightType weights = WeightType::float32;   ///< what the model computes with
     unsigned threads = 0;                       ///< 0: as many as the process may use
+    std::optional<Executor> executor;           ///< the caller's own threads, instead of `threads` of the library's
     LoadOptions load;                           ///< how the model's files are opened
     /// Accept a vocabulary much smaller than the embedding table. Some folders are published so; in others the
     /// vocabulary file was cut short, which would go unnoticed.
@@ -148,7 +149,8 @@ public:
 
 private:
     struct Shared {
-        explicit Shared(unsigned count) : threads(count) {}
+        explicit Shared(const SentenceEncoderOptions& options)
+            : threads(options.executor ? ThreadPool(*options.executor) : ThreadPool(options.threads)) {}
         ThreadPool threads;
         std::mutex mutex;  // guards what follows
         std::vector<std::unique_ptr<Workspace>> idle;
@@ -264,7 +266,7 @@ private:
           options_(options),
           tokenizer_(Tokenizer::load(config_.transformer_folder, {options.invalid_utf8, config_.do_lower_case})),
           model_(AnyBertModel::load(config_.transformer_folder, options.weights, options.load)),
-          shared_(std::make_unique<Shared>(options.threads)) {
+          shared_(std::make_unique<Shared>(options)) {
         if (options.pooling) config_.pooling = {*options.pooling};
         if (options.truncate_dim) config_.truncate_dim = options.truncate_dim;
         check_vocabulary();

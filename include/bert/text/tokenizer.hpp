@@ -70,15 +70,15 @@ public:
     /// encode.
     std::vector<Encoding> encode_batch(const std::vector<std::string>& texts, const EncodeOptions& options = {},
                                        ThreadPool* threads = nullptr) const {
-        std::vector<Encoding> result(texts.size());
-        constexpr std::size_t portion = 16;  // texts taken at a time: enough to outweigh the taking
-        const auto encode_portion = [&](std::size_t task, std::size_t /*worker*/) {
-            const std::size_t end = std::min(texts.size(), (task + 1) * portion);
-            for (std::size_t i = task * portion; i < end; ++i) result[i] = encode(texts[i], options);
-        };
-        ThreadPool caller_alone(1);  // starts no thread
-        (threads ? *threads : caller_alone).run((texts.size() + portion - 1) / portion, encode_portion);
-        return result;
+        return encode_all(
+            texts.size(), [&](std::size_t i) { return encode(texts[i], options); }, threads);
+    }
+
+    /// encode_batch() of pairs of texts, such as question and context. Errors: as encode.
+    std::vector<Encoding> encode_pairs(const std::vector<std::pair<std::string, std::string>>& pairs,
+                                       const EncodeOptions& options = {}, ThreadPool* threads = nullptr) const {
+        const auto encode_one = [&](std::size_t i) { return encode(pairs[i].first, pairs[i].second, options); };
+        return encode_all(pairs.size(), encode_one, threads);
     }
 
     /// Encodes one text, or a pair, to ids and type ids alone, into storage that is used again: the cheap way in for
@@ -136,6 +136,19 @@ private:
 
     class EncodingSink;
     class IdSink;
+
+    template <class EncodeOne>
+    static std::vector<Encoding> encode_all(std::size_t count, const EncodeOne& encode_one, ThreadPool* threads) {
+        std::vector<Encoding> result(count);
+        constexpr std::size_t portion = 16;  // texts taken at a time: enough to outweigh the taking
+        const auto encode_portion = [&](std::size_t task, std::size_t /*worker*/) {
+            const std::size_t end = std::min(count, (task + 1) * portion);
+            for (std::size_t i = task * portion; i < end; ++i) result[i] = encode_one(i);
+        };
+        ThreadPool caller_alone(1);  // starts no thread
+        (threads ? *threads : caller_alone).run((count + portion - 1) / portion, encode_portion);
+        return result;
+    }
 
     static TokenizerConfig& prepare(TokenizerConfig& config, const TokenizerOptions& options) {
         if (options.lowercase_first && !config.normalizer.lowercase) config.normalizer.lowercase_first = true;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -129,6 +130,24 @@ TEST_F(Options, ThreadsAndMemoryMapDoNotChangeABit) {
         EXPECT_EQ(encoder.threads(), threads);
         for (int round = 0; round < 3; ++round) EXPECT_TRUE(same_bits(encoder.encode(texts_), expected));
     }
+}
+
+TEST_F(Options, AnExecutorTakesThePlaceOfThreads) {
+    std::size_t runs = 0;
+    bert::SentenceEncoderOptions options;
+    options.threads = 7;
+    options.executor = bert::Executor{3, [&runs](std::size_t copies, const std::function<void()>& job) {
+                                          ++runs;
+                                          std::vector<std::thread> threads;
+                                          for (std::size_t i = 0; i < copies; ++i) threads.emplace_back(job);
+                                          for (auto& thread : threads) thread.join();
+                                      }};
+    const bert::SentenceEncoder encoder = open(options);
+    EXPECT_EQ(encoder.threads(), 3u);
+    EXPECT_TRUE(same_bits(encoder.encode(texts_), open().encode(texts_)));
+    EXPECT_GT(runs, 0u);
+    options.executor = bert::Executor{};
+    expect_refused(ErrorKind::input, {"Executor", "run"}, options);
 }
 
 TEST_F(Options, InvalidUtf8IsReplacedOrRefused) {

@@ -271,6 +271,36 @@ TEST(Tokenizer, EncodesBatchesOnManyThreadsAsOnOne) {
     expect_error(ErrorKind::input, {"max_length 1"}, [&] { tokenizer.encode_batch(texts, options, &pool); });
 }
 
+TEST(Tokenizer, EncodesPairsOnManyThreadsAsOnOne) {
+    const Tokenizer tokenizer(make_config());
+    std::vector<std::pair<std::string, std::string>> pairs;
+    for (std::size_t i = 0; i < 500; ++i) {
+        auto& [first, second] = pairs.emplace_back();
+        for (std::size_t n = i % 23; n > 0; --n) first += (i + n) % 3 == 0 ? "cats, " : "the 漢[MASK] ";
+        for (std::size_t n = i % 19; n > 0; --n) second += (i * n) % 2 == 0 ? "sat a " : "É the";
+    }
+    EncodeOptions options;
+    options.max_length = 24;
+    options.overflowing = true;
+    bert::ThreadPool pool(4);
+    for (bert::ThreadPool* threads : {static_cast<bert::ThreadPool*>(nullptr), &pool}) {
+        const std::vector<Encoding> batch = tokenizer.encode_pairs(pairs, options, threads);
+        ASSERT_EQ(batch.size(), pairs.size());
+        for (std::size_t i = 0; i < pairs.size(); ++i) {
+            const Encoding alone = tokenizer.encode(pairs[i].first, pairs[i].second, options);
+            ASSERT_EQ(batch[i].ids, alone.ids);
+            ASSERT_EQ(batch[i].type_ids, alone.type_ids);
+            ASSERT_EQ(batch[i].offsets, alone.offsets);
+            ASSERT_EQ(batch[i].sequence_ids, alone.sequence_ids);
+            ASSERT_EQ(batch[i].overflowing.size(), alone.overflowing.size());
+        }
+    }
+    EXPECT_EQ(tokenizer.encode_pairs({{"the", "cat"}, {"a", ""}})[1].ids, (Ids{2, 9, 3, 3}));
+    EXPECT_TRUE(tokenizer.encode_pairs({}, options, &pool).empty());
+    options.max_length = 2;  // three special tokens do not fit
+    expect_error(ErrorKind::input, {"max_length 2"}, [&] { tokenizer.encode_pairs(pairs, options, &pool); });
+}
+
 // Any bytes are a text: ids are those of the repaired text, and offsets stay within the caller's bytes.
 TEST(Tokenizer, TakesAnyBytes) {
     TokenizerConfig config = make_config();
