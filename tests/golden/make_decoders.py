@@ -58,6 +58,8 @@ def draw(model, seed, eos, eos_bias, logit_scale):
                 p.mul_(1.2 if "crossattention" in name else 2)
             if name.endswith("bias"):
                 p.mul_(0.3)
+            if "word_embeddings" in name:
+                p.mul_(0.6)
         if not hasattr(decoder, "cls"):
             last = decoder.bert.encoder.layer[-1].output.LayerNorm
             last.weight.mul_(logit_scale)
@@ -98,7 +100,7 @@ def generation_config(cls=BertGenerationConfig, hidden=20, heads=2, positions=32
 def causal_lm():
     """BertLMHeadModel with tied embeddings, and a tokenizer."""
     config = bert_config(is_decoder=True, bos_token_id=CLS, eos_token_id=SEP, pad_token_id=PAD)
-    return draw(BertLMHeadModel(config), SEED + 149001, SEP, 1.0, 0.35)
+    return draw(BertLMHeadModel(config), SEED + 66001, SEP, 3.0, 0.7)
 
 
 def causal_lm_untied():
@@ -122,7 +124,7 @@ def causal_lm_untied():
 
 def bert_generation():
     """BertGenerationDecoder by itself: no token types, a plain head."""
-    return draw(BertGenerationDecoder(generation_config(is_decoder=True)), SEED + 97003, 1, 0.5, 0.7)
+    return draw(BertGenerationDecoder(generation_config(is_decoder=True)), SEED + 217003, 1, 2.5, 0.7)
 
 
 def seq2seq():
@@ -130,7 +132,7 @@ def seq2seq():
     encoder = BertModel(bert_config(layers=1))
     decoder = BertLMHeadModel(bert_config(is_decoder=True, add_cross_attention=True))
     model = EncoderDecoderModel(encoder=encoder, decoder=decoder)
-    draw(model, SEED + 112004, SEP, 1.0, 0.35)
+    draw(model, SEED + 82004, SEP, 2.5, 0.7)
     model.config.decoder_start_token_id = CLS
     model.config.pad_token_id = PAD
     model.config.eos_token_id = SEP
@@ -146,7 +148,7 @@ def seq2seq_projection():
     encoder = BertGenerationEncoder(generation_config(hidden=12, heads=3, positions=20, vocab=53))
     decoder = BertGenerationDecoder(generation_config(is_decoder=True, add_cross_attention=True))
     model = EncoderDecoderModel(encoder=encoder, decoder=decoder)
-    draw(model, SEED + 70005, 1, 2.0, 0.5)
+    draw(model, SEED + 82005, 1, 2.5, 0.7)
     model.generation_config.update(decoder_start_token_id=2, bos_token_id=2, eos_token_id=1, pad_token_id=0)
     return model
 
@@ -186,7 +188,7 @@ def options_for(model, vocab, eos):
         ("no_repeat_2", dict(no_repeat_ngram_size=2, max_new_tokens=12, min_new_tokens=11)),
         ("no_repeat_3", dict(no_repeat_ngram_size=3, max_new_tokens=12, min_new_tokens=11)),
         ("repetition_penalty", dict(repetition_penalty=1.7, max_new_tokens=12)),
-        ("repetition_reward", dict(repetition_penalty=0.6, max_new_tokens=8)),
+        ("repetition_reward", dict(repetition_penalty=0.8, max_new_tokens=8)),
         ("forced_eos", dict(forced_eos_token_id=eos, max_new_tokens=5, min_new_tokens=4)),
         ("forced_eos_list", dict(forced_eos_token_id=[a, eos], max_new_tokens=5, min_new_tokens=4)),
         ("forced_bos", dict(forced_bos_token_id=c, max_new_tokens=6)),
@@ -295,6 +297,7 @@ def record_cases(model, eos, seed):
 
 
 SAMPLING = [
+    dict(top_k=0),
     dict(),
     dict(temperature=0.5),
     dict(temperature=1.8, top_k=0),

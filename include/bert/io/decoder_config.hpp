@@ -33,17 +33,25 @@ inline Json read_generating_config(const std::filesystem::path& path, bool encod
 
 }  // namespace detail
 
+/// Whether a folder holds an encoder with a decoder: one for Seq2Seq, not for CausalLM. Errors: file, format.
+inline bool is_encoder_decoder(const std::filesystem::path& folder) {
+    const auto path = folder / "config.json";
+    return detail::get_string(detail::read_json_object(path), "model_type", path) == "encoder-decoder";
+}
+
 /// Reads the `folder`/config.json of a decoder by itself (BertLMHeadModel or BertGenerationDecoder).
 /// Errors: file, format, shape, unsupported (as load_model_config; an encoder; cross attention).
 inline ModelConfig load_decoder_config(const std::filesystem::path& folder) {
     const auto path = folder / "config.json";
     ModelConfig config = detail::parse_model_config(detail::read_generating_config(path, false), path);
     if (!config.is_decoder) {
-        detail::fail(ErrorKind::unsupported, path, ": \"is_decoder\" is not true: this is an encoder, which generates no "
+        detail::fail(ErrorKind::unsupported, path,
+                     ": \"is_decoder\" is not true: this is an encoder, which generates no "
                      "text");
     }
     if (config.add_cross_attention) {
-        detail::fail(ErrorKind::unsupported, path, ": \"add_cross_attention\" is true: this decoder needs the states of "
+        detail::fail(ErrorKind::unsupported, path,
+                     ": \"add_cross_attention\" is true: this decoder needs the states of "
                      "an encoder, which the folder does not hold");
     }
     return config;
@@ -62,10 +70,12 @@ inline EncoderDecoderConfig load_encoder_decoder_config(const std::filesystem::p
     };
     EncoderDecoderConfig config{part("encoder"), part("decoder")};
     if (config.encoder.is_decoder) {
-        detail::fail(ErrorKind::unsupported, path, ": \"is_decoder\" of \"encoder\" is true: its attention would be causal");
+        detail::fail(ErrorKind::unsupported, path,
+                     ": \"is_decoder\" of \"encoder\" is true: its attention would be causal");
     }
     if (!config.decoder.is_decoder || !config.decoder.add_cross_attention) {
-        detail::fail(ErrorKind::unsupported, path, ": \"", config.decoder.is_decoder ? "add_cross_attention" : "is_decoder",
+        detail::fail(ErrorKind::unsupported, path, ": \"",
+                     config.decoder.is_decoder ? "add_cross_attention" : "is_decoder",
                      "\" of \"decoder\" should be true");
     }
     return config;

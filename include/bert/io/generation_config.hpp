@@ -31,24 +31,25 @@ struct GenerationConfig {
     std::optional<Index> min_length;      ///< no end token before (default 0)
     std::optional<Index> min_new_tokens;  ///< goes before min_length
 
-    std::optional<bool> do_sample;              ///< draw tokens at random instead of taking the likeliest (default false)
-    std::optional<Index> num_beams;             ///< 1: no beam search (the default)
-    std::optional<Index> num_return_sequences;  ///< default 1; at most num_beams where nothing is drawn at random
+    std::optional<bool> do_sample;   ///< draw tokens at random instead of taking the likeliest (default false)
+    std::optional<Index> num_beams;  ///< 1: no beam search (the default)
+    std::optional<Index> num_return_sequences;    ///< default 1; at most num_beams where nothing is drawn at random
     std::optional<EarlyStopping> early_stopping;  ///< default no
-    std::optional<double> length_penalty;  ///< beams compete by their score / length^length_penalty (default 1)
-    std::optional<bool> use_cache;         ///< keep keys and values of earlier tokens (default true); same results
+    std::optional<double> length_penalty;         ///< beams compete by their score / length^length_penalty (default 1)
+    std::optional<bool> use_cache;  ///< keep keys and values of earlier tokens (default true); same results
 
     std::optional<double> temperature;  ///< scores are divided by it before drawing (default 1)
     std::optional<Index> top_k;         ///< draw from the k likeliest tokens; 0: from all (default 50)
-    std::optional<double> top_p;  ///< draw from the fewest tokens whose probabilities add up to this (default 1: from all)
+    std::optional<double>
+        top_p;  ///< draw from the fewest tokens whose probabilities add up to this (default 1: from all)
     std::optional<double> min_p;  ///< draw from tokens at least this fraction as likely as the likeliest
 
-    std::optional<double> repetition_penalty;    ///< scores of tokens that occurred are made worse by it (default 1)
-    std::optional<Index> no_repeat_ngram_size;   ///< no n tokens twice in this order; 0: allowed (the default)
+    std::optional<double> repetition_penalty;   ///< scores of tokens that occurred are made worse by it (default 1)
+    std::optional<Index> no_repeat_ngram_size;  ///< no n tokens twice in this order; 0: allowed (the default)
     std::optional<std::vector<std::vector<std::int32_t>>> bad_words_ids;  ///< token sequences that must not come up
     std::optional<std::vector<std::int32_t>> suppress_tokens;             ///< tokens that must not come up
     std::optional<std::vector<std::int32_t>> begin_suppress_tokens;       ///< the same for the first new token
-    std::optional<std::int32_t> forced_bos_token_id;               ///< the token at position 1
+    std::optional<std::int32_t> forced_bos_token_id;                      ///< the token at position 1
     std::optional<std::vector<std::int32_t>> forced_eos_token_id;  ///< the token (one of them) that fills max_length
     std::optional<bool> renormalize_logits;                        ///< make probabilities of processed scores
 

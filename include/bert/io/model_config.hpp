@@ -75,8 +75,7 @@ inline ModelConfig parse_model_config(const Json& json, const std::filesystem::p
     } else if (config.model_type != "bert") {
         fail(ErrorKind::unsupported, path, ": \"model_type\" should be \"bert\", given \"", config.model_type, "\"");
     }
-    if (const auto position = get_string(json, "position_embedding_type", path);
-        position && *position != "absolute") {
+    if (const auto position = get_string(json, "position_embedding_type", path); position && *position != "absolute") {
         fail(ErrorKind::unsupported, path, ": \"position_embedding_type\" should be \"absolute\", given \"", *position,
              "\"");
     }

@@ -145,13 +145,13 @@ public:
             if (config.type_vocab_size > 0) {
                 return table("embeddings.token_type_embeddings.weight", config.type_vocab_size, hidden);
             }
-            const auto zeros = std::make_shared<std::vector<std::byte>>(static_cast<std::size_t>(hidden) * sizeof(float));
+            const auto zeros =
+                std::make_shared<std::vector<std::byte>>(static_cast<std::size_t>(hidden) * sizeof(float));
             return EmbeddingTable(zeros->data(), EmbeddingTable::Format::f32, 1, hidden, zeros);
         };
-        return Embeddings<T>(
-            table("embeddings.word_embeddings.weight", config.vocab_size, hidden),
-            table("embeddings.position_embeddings.weight", config.max_position_embeddings, hidden), types(),
-            layer_norm<T>("embeddings.LayerNorm", hidden, config.layer_norm_eps));
+        return Embeddings<T>(table("embeddings.word_embeddings.weight", config.vocab_size, hidden),
+                             table("embeddings.position_embeddings.weight", config.max_position_embeddings, hidden),
+                             types(), layer_norm<T>("embeddings.LayerNorm", hidden, config.layer_norm_eps));
     }
 
     /// Fails where the encoder's part of the checkpoint holds a tensor that nobody asked for: a model opened without it

@@ -27,14 +27,15 @@ public:
 
     /// Errors: shape.
     DecoderLayer(CausalAttention<W> attention, LayerNorm<Scalar> attention_norm,
-                 std::optional<CrossAttentionBlock<W>> cross, FeedForward<W> feed_forward, LayerNorm<Scalar> output_norm)
+                 std::optional<CrossAttentionBlock<W>> cross, FeedForward<W> feed_forward,
+                 LayerNorm<Scalar> output_norm)
         : attention_(std::move(attention)),
           attention_norm_(std::move(attention_norm)),
           cross_(std::move(cross)),
           feed_forward_(std::move(feed_forward)),
           output_norm_(std::move(output_norm)) {
-        for (const Index size : {attention_norm_.hidden_size(), feed_forward_.hidden_size(),
-                                 output_norm_.hidden_size(), cross_ ? cross_->attention.hidden_size() : hidden_size(),
+        for (const Index size : {attention_norm_.hidden_size(), feed_forward_.hidden_size(), output_norm_.hidden_size(),
+                                 cross_ ? cross_->attention.hidden_size() : hidden_size(),
                                  cross_ ? cross_->norm.hidden_size() : hidden_size()}) {
             if (size != hidden_size()) {
                 detail::fail(ErrorKind::shape, "DecoderLayer: attention of hidden size ", hidden_size(),

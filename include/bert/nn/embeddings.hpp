@@ -79,8 +79,8 @@ public:
     Index hidden_size() const noexcept { return norm_.hidden_size(); }
     Index max_tokens() const noexcept { return position_.rows(); }
 
-    /// Checks that every text is one this model can take. `first_positions`: see forward(). Errors: input (no tokens, too
-    /// many, id or type out of range, nothing to attend to), shape (vectors of different lengths).
+    /// Checks that every text is one this model can take. `first_positions`: see forward(). Errors: input (no tokens,
+    /// too many, id or type out of range, nothing to attend to), shape (vectors of different lengths).
     void check(const Batch& batch, const std::vector<Index>* first_positions = nullptr) const {
         using detail::fail;
         const auto tokens = static_cast<std::size_t>(batch.tokens());
@@ -118,8 +118,8 @@ public:
         }
     }
 
-    /// x = embeddings of a checked batch: tokens x hidden. `first_positions`, one per text, is given where texts are the
-    /// continuations of others.
+    /// x = embeddings of a checked batch: tokens x hidden. `first_positions`, one per text, is given where texts are
+    /// the continuations of others.
     void forward(const Batch& batch, Rows<T> x, Workspace& workspace,
                  const std::vector<Index>* first_positions = nullptr) const {
         for (Index text = 0; text < batch.texts(); ++text) {

@@ -11,8 +11,8 @@
 
 BERT_NAMESPACE_BEGIN
 
-/// LayerNorm(activation(h W + b)) E^T + c, where E is the table of word embeddings or a matrix of its own (Devlin et al.
-/// 2018, section 3.1; `cls.predictions` of checkpoints).
+/// LayerNorm(activation(h W + b)) E^T + c, where E is the table of word embeddings or a matrix of its own (Devlin et
+/// al. 2018, section 3.1; `cls.predictions` of checkpoints).
 template <class W>
 class MaskedLmHead {
 public:

@@ -94,10 +94,9 @@ private:
         std::vector<std::size_t> order(values.size());
         std::iota(order.begin(), order.end(), std::size_t{0});
         count = std::min(count, order.size());
-        std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
-                          [&](std::size_t a, std::size_t b) {
-                              return values[a] > values[b] || (values[a] == values[b] && a < b);
-                          });
+        std::partial_sort(
+            order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
+            [&](std::size_t a, std::size_t b) { return values[a] > values[b] || (values[a] == values[b] && a < b); });
         order.resize(count);
         return order;
     }
@@ -176,8 +175,7 @@ private:
     bool may_improve(std::size_t length) const {
         const bool longest = s_.early_stopping == EarlyStopping::never && s_.length_penalty > 0;
         const Index tokens = (longest ? s_.nominal_max_length : static_cast<Index>(length)) - s_.prompt_length;
-        const float possible =
-            penalized(running_.front().score, static_cast<std::size_t>(tokens), s_.length_penalty);
+        const float possible = penalized(running_.front().score, static_cast<std::size_t>(tokens), s_.length_penalty);
         float worst = best_.front().score;
         for (const Beam& beam : best_) worst = std::min(worst, beam.score);
         return std::any_of(best_.begin(), best_.end(),

@@ -35,8 +35,8 @@ public:
         detail::check_generator_vocabulary(folder, tokenizer_, model_.config());
     }
 
-    /// The continuations of each text, num_return_sequences each, best first with beams. As transformers' pipeline does,
-    /// texts are tokenized with their special tokens. One of no tokens at all becomes the folder's bos_token_id.
+    /// The continuations of each text, num_return_sequences each, best first with beams. As transformers' pipeline
+    /// does, texts are tokenized with their special tokens. One of no tokens at all becomes the folder's bos_token_id.
     /// Errors: input (see generate(); no tokenizer), format (invalid UTF-8, where that is asked for).
     std::vector<std::vector<GeneratedSequence>> generate(const std::vector<std::string>& prompts,
                                                          const GenerationOptions& options = {},

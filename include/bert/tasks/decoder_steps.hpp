@@ -87,7 +87,7 @@ private:
     const AnyDecoderModel& model_;
     Workspace& workspace_;
     ReadSources read_sources_;
-    std::vector<KeyValueCache<float>> caches_;  // of the rows of the last step
+    std::vector<KeyValueCache<float>> caches_;             // of the rows of the last step
     std::map<std::size_t, KeyValueCache<float>> sources_;  // by prompt
 };
 

@@ -36,9 +36,7 @@ public:
         else tokens_->advance(logits, on_token);
     }
 
-    std::vector<GeneratedSequence> take_results() {
-        return beams_ ? beams_->take_results() : tokens_->take_results();
-    }
+    std::vector<GeneratedSequence> take_results() { return beams_ ? beams_->take_results() : tokens_->take_results(); }
 
     Index first_row = 0;  ///< of the step at hand
 
@@ -105,7 +103,8 @@ std::vector<std::vector<GeneratedSequence>> generate(Model& model,
         if (prompts[i].empty()) detail::fail(ErrorKind::input, "prompt ", i, " has no tokens");
         settings.push_back(detail::settle(options, folder, limits, i, prompts[i].size()));
         if (options.on_token && settings.back().num_beams > 1) {
-            detail::fail(ErrorKind::input, "on_token goes with num_beams 1: the tokens of beams are settled at the end");
+            detail::fail(ErrorKind::input,
+                         "on_token goes with num_beams 1: the tokens of beams are settled at the end");
         }
     }
     std::vector<std::vector<GeneratedSequence>> results(prompts.size());

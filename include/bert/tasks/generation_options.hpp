@@ -63,11 +63,14 @@ struct GeneratedSequence {
 /// What a model brings to the settings.
 struct GenerationLimits {
     Index vocab_size = 0;
-    Index max_tokens = 0;                      ///< positions it knows
+    Index max_tokens = 0;                     ///< positions it knows
     std::optional<Index> default_max_length;  ///< most tokens where nobody set a length
 };
 
 namespace detail {
+
+/// More tokens than any sequence has, with room to add to it.
+inline constexpr Index endless = std::numeric_limits<Index>::max() / 4;
 
 /// All settings for one prompt.
 struct GenerationSettings {
@@ -162,12 +165,11 @@ inline void settle_length(const GenerationConfig& options, const GenerationConfi
                           const GenerationLimits& limits, std::size_t prompt, GenerationSettings& s) {
     // The last token of a sequence is never read by the model.
     const Index possible = limits.max_tokens + 1;
-    const Index far = std::numeric_limits<Index>::max() / 4;
     if (merged.max_new_tokens) {
         if (*merged.max_new_tokens < 1) {
             fail(ErrorKind::input, "max_new_tokens should be positive, given ", *merged.max_new_tokens);
         }
-        s.nominal_max_length = s.prompt_length + std::min(*merged.max_new_tokens, far);
+        s.nominal_max_length = s.prompt_length + std::min(*merged.max_new_tokens, endless);
     } else if (merged.max_length) {
         s.nominal_max_length = *merged.max_length;
     } else {
@@ -178,8 +180,10 @@ inline void settle_length(const GenerationConfig& options, const GenerationConfi
     }
     s.max_length = std::min(s.nominal_max_length, possible);
     if (s.prompt_length >= s.max_length) {
-        fail(ErrorKind::input, "prompt ", prompt, " has ", s.prompt_length, " tokens, which leaves nothing to generate: "
-             "sequences end at ", s.max_length);
+        fail(ErrorKind::input, "prompt ", prompt, " has ", s.prompt_length,
+             " tokens, which leaves nothing to generate: "
+             "sequences end at ",
+             s.max_length);
     }
     const bool own = merged.max_new_tokens ? options.max_new_tokens.has_value() : options.max_length.has_value();
     if (own && s.nominal_max_length > possible) {
@@ -220,7 +224,12 @@ inline GenerationSettings settle(const GenerationConfig& options, const Generati
     take(merged.renormalize_logits, s.renormalize_logits);
     take(merged.eos_token_id, s.eos_token_id);
     take(merged.min_length, s.min_length);
-    if (merged.min_new_tokens) s.min_length = s.prompt_length + std::max<Index>(*merged.min_new_tokens, 0);
+    if (merged.min_new_tokens) {
+        if (*merged.min_new_tokens < 0) {
+            fail(ErrorKind::input, "min_new_tokens should be at least 0, given ", *merged.min_new_tokens);
+        }
+        s.min_length = s.prompt_length + std::min(*merged.min_new_tokens, endless);
+    }
     settle_length(options, merged, limits, prompt, s);
     check_settings(s);
     check_tokens(s);

@@ -138,7 +138,8 @@ private:
     static std::vector<std::size_t> ascending(const std::vector<float>& scores) {
         std::vector<std::size_t> order(scores.size());
         std::iota(order.begin(), order.end(), std::size_t{0});
-        std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return scores[a] < scores[b]; });
+        std::stable_sort(order.begin(), order.end(),
+                         [&](std::size_t a, std::size_t b) { return scores[a] < scores[b]; });
         return order;
     }
 

@@ -83,7 +83,8 @@ public:
         const auto start = merge(options, generation_config_);
         const auto start_token = start.decoder_start_token_id ? start.decoder_start_token_id : start.bos_token_id;
         if (!start_token) {
-            detail::fail(ErrorKind::input, "neither decoder_start_token_id nor bos_token_id is set: what should the "
+            detail::fail(ErrorKind::input,
+                         "neither decoder_start_token_id nor bos_token_id is set: what should the "
                          "decoder begin with?");
         }
         const std::vector<std::vector<std::int32_t>> prompts(sources.size(), {*start_token});
@@ -126,13 +127,13 @@ private:
           generation_config_(load_generation_config(folder)),
           tokenizer_(detail::load_optional_tokenizer(folder, options)),
           encoder_(load_encoder(config.encoder, checkpoint, options)),
-          decoder_(AnyDecoderModel::load(config.decoder, checkpoint, "decoder.", options.weights,
-                                         options.load.kernels)),
+          decoder_(
+              AnyDecoderModel::load(config.decoder, checkpoint, "decoder.", options.weights, options.load.kernels)),
           workspaces_(std::make_unique<WorkspacePool>(options.threads)) {
         if (config.encoder.hidden_size != config.decoder.hidden_size) {
             Weights weights(checkpoint, "", options.load.kernels);
-            projection_.emplace(weights.linear<float>({"enc_to_dec_proj"}, config.encoder.hidden_size,
-                                                      config.decoder.hidden_size));
+            projection_.emplace(
+                weights.linear<float>({"enc_to_dec_proj"}, config.encoder.hidden_size, config.decoder.hidden_size));
         }
         if (options.target_tokenizer) target_tokenizer_ = Tokenizer::load(*options.target_tokenizer);
         detail::check_generator_vocabulary(folder, tokenizer_, config.encoder);
@@ -157,13 +158,15 @@ private:
         const ModelConfig& config = encoder_.config();
         for (std::size_t i = 0; i < sources.size(); ++i) {
             if (sources[i].empty() || static_cast<Index>(sources[i].size()) > config.max_position_embeddings) {
-                detail::fail(ErrorKind::input, "source ", i, " has ", sources[i].size(), " tokens; the encoder takes 1 "
-                             "to ", config.max_position_embeddings);
+                detail::fail(ErrorKind::input, "source ", i, " has ", sources[i].size(),
+                             " tokens; the encoder takes 1 "
+                             "to ",
+                             config.max_position_embeddings);
             }
             for (const std::int32_t id : sources[i]) {
                 if (id < 0 || id >= config.vocab_size) {
-                    detail::fail(ErrorKind::input, "source ", i, ": id ", id, " is outside the encoder's vocabulary of ",
-                                 config.vocab_size);
+                    detail::fail(ErrorKind::input, "source ", i, ": id ", id,
+                                 " is outside the encoder's vocabulary of ", config.vocab_size);
                 }
             }
         }

@@ -71,7 +71,8 @@ inline std::vector<GenerationCase> generation_cases(const std::string& model) {
     std::vector<GenerationCase> cases;
     const Json expectations = decoder_expectations(model);
     for (const Json& one : expectations.at("cases")) {
-        if (cases.empty() || cases.back().name != one.at("name")) cases.push_back({one.at("name"), one.at("options"), {}, {}});
+        if (cases.empty() || cases.back().name != one.at("name"))
+            cases.push_back({one.at("name"), one.at("options"), {}, {}});
         cases.back().prompts.push_back(one.at("prompt").get<Ids>());
         cases.back().expected.push_back(one.at("expected"));
     }
@@ -103,10 +104,11 @@ inline double compare_sequences(const std::vector<bert::GeneratedSequence>& give
 }
 
 /// Whether two results are the same to the bit.
-inline bool same_sequences(const std::vector<bert::GeneratedSequence>& a, const std::vector<bert::GeneratedSequence>& b) {
+inline bool same_sequences(const std::vector<bert::GeneratedSequence>& a,
+                           const std::vector<bert::GeneratedSequence>& b) {
     return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](const auto& x, const auto& y) {
-               return x.tokens == y.tokens && x.token_scores == y.token_scores && x.score == y.score && x.text == y.text &&
-                      x.finish == y.finish;
+               return x.tokens == y.tokens && x.token_scores == y.token_scores && x.score == y.score &&
+                      x.text == y.text && x.finish == y.finish;
            });
 }
 
