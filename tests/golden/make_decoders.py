@@ -148,7 +148,7 @@ def seq2seq_projection():
     encoder = BertGenerationEncoder(generation_config(hidden=12, heads=3, positions=20, vocab=53))
     decoder = BertGenerationDecoder(generation_config(is_decoder=True, add_cross_attention=True))
     model = EncoderDecoderModel(encoder=encoder, decoder=decoder)
-    draw(model, SEED + 82005, 1, 2.5, 0.7)
+    draw(model, SEED + 70005, 1, 2.0, 0.5)
     model.generation_config.update(decoder_start_token_id=2, bos_token_id=2, eos_token_id=1, pad_token_id=0)
     return model
 

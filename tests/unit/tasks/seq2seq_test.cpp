@@ -9,6 +9,8 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -153,23 +155,21 @@ TEST(Seq2Seq, LongSourcesFailOrAreCutOnRequest) {
 }
 
 TEST(Seq2Seq, TheTextsOfAnotherVocabularyHaveATokenizerOfTheirOwn) {
-    const TempFolder target;
-    copy_into(decoder_models() / "seq2seq", target.path());
-    std::string vocabulary = read_bytes(target.path() / "vocab.txt");
-    for (const char* name : {"vocab.txt", "tokenizer.json", "tokenizer_config.json"}) fs::remove(target.path() / name);
-    for (std::size_t at = 0; (at = vocabulary.find("\nmat\n", at)) != std::string::npos;) {
-        vocabulary.replace(at, 5, "\nrug\n");
-    }
+    const std::string text = "The cat sat on the mat.";
+    const auto plain = Seq2Seq(decoder_models() / "seq2seq").generate({text}).sequences.at(0).at(0);
+    const TempFolder target;  // the same vocabulary, but for one word that came up
+    std::istringstream lines(read_bytes(decoder_models() / "seq2seq" / "vocab.txt"));
+    std::string vocabulary;
+    std::string word;
+    for (std::int32_t id = 0; std::getline(lines, word); ++id)
+        vocabulary += (id == plain.tokens[1] ? "rug" : word) + "\n";
     write_bytes(target.path() / "vocab.txt", vocabulary);
     bert::Seq2SeqOptions options;
     options.target_tokenizer = target.path();
-    const std::string text = "The cat sat on the mat.";
-    const auto plain = Seq2Seq(decoder_models() / "seq2seq").generate({text}).sequences.at(0).at(0);
     const auto other = Seq2Seq(decoder_models() / "seq2seq", options).generate({text}).sequences.at(0).at(0);
     EXPECT_EQ(plain.tokens, other.tokens);
-    EXPECT_NE(plain.text.find("mat"), std::string::npos);
+    EXPECT_EQ(plain.text.find("rug"), std::string::npos);
     EXPECT_NE(other.text.find("rug"), std::string::npos);
-    EXPECT_EQ(other.text.find("mat"), std::string::npos);
 }
 
 TEST(Seq2Seq, BadInputIsNamed) {
