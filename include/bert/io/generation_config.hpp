@@ -55,7 +55,7 @@ struct GenerationConfig {
 
     std::optional<std::int32_t> bos_token_id;
     std::optional<std::vector<std::int32_t>> eos_token_id;  ///< end tokens; empty: none
-    std::optional<std::int32_t> pad_token_id;
+    std::optional<std::int32_t> pad_token_id;               ///< without effect here: nothing is padded
     std::optional<std::int32_t> decoder_start_token_id;  ///< what Seq2Seq's decoder begins with (default: bos_token_id)
 };
 

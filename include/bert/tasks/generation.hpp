@@ -90,8 +90,8 @@ void generate_group(Model& model, const std::vector<std::vector<std::int32_t>>& 
 ///
 /// after which it must be able to continue any of those rows, and no others. `folder`: the settings where `options`
 /// has none; `source_tokens`: what a prompt costs of the token budget beside its sequences, or empty. A prompt's result
-/// does not depend on the others of the call. Errors: input (settings out of range, a
-/// prompt that is empty or leaves no room, logits that are not finite, no token allowed).
+/// does not depend on the others of the call. Errors: input (settings out of range, a prompt that is empty, leaves no
+/// room or is not of the vocabulary, logits that are not finite, no token allowed).
 template <class Model>
 std::vector<std::vector<GeneratedSequence>> generate(Model& model,
                                                      const std::vector<std::vector<std::int32_t>>& prompts,
@@ -101,6 +101,11 @@ std::vector<std::vector<GeneratedSequence>> generate(Model& model,
     std::vector<detail::GenerationSettings> settings;
     for (std::size_t i = 0; i < prompts.size(); ++i) {
         if (prompts[i].empty()) detail::fail(ErrorKind::input, "prompt ", i, " has no tokens");
+        for (const std::int32_t id : prompts[i]) {
+            if (id >= 0 && id < limits.vocab_size) continue;
+            detail::fail(ErrorKind::input, "prompt ", i, ": id ", id, " is outside the vocabulary of ",
+                         limits.vocab_size);
+        }
         settings.push_back(detail::settle(options, folder, limits, i, prompts[i].size()));
         if (options.on_token && settings.back().num_beams > 1) {
             detail::fail(ErrorKind::input,

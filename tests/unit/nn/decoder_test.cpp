@@ -118,7 +118,7 @@ TEST_P(GoldenDecoder, HiddenStatesAndLogitsEqualPyTorch) {
 INSTANTIATE_TEST_SUITE_P(All, GoldenDecoder, testing::Values("causal_lm", "causal_lm_untied", "bert_generation"),
                          [](const testing::TestParamInfo<const char*>& info) { return std::string(info.param); });
 
-TEST(Decoder, CrossAttentionEqualsPyTorch) {
+TEST(DecoderLayers, CrossAttentionEqualsPyTorch) {
     for (const char* name : {"seq2seq", "seq2seq_projection"}) {
         const Golden golden(decoders() / (std::string(name) + ".expected.safetensors"));
         const Texts texts(golden);
@@ -168,7 +168,7 @@ TYPED_TEST(NarrowDecoder, StaysCloseToFloatAndHasTheSameBitsInStepsAndOnThreads)
     EXPECT_TRUE(same_bits(run(model, texts, {}, &threads).hidden.back(), given));
 }
 
-TEST(Decoder, TokensSeeThoseBeforeThemAlone) {
+TEST(DecoderLayers, TokensSeeThoseBeforeThemAlone) {
     const auto model = open<float>("causal_lm");
     const Golden golden(decoders() / "causal_lm.expected.safetensors");
     Texts texts(golden);

@@ -163,7 +163,7 @@ TEST(CausalLM, BadInputIsNamed) {
         expect_error(ErrorKind::input, parts, [&] { model.generate_ids(prompts, options); });
     };
     refuses({{5}, {}}, {}, {"prompt 1", "no tokens"});
-    refuses({{5, 1000}}, {}, {"1000", "122"});
+    refuses({{5}, {5, 1000}}, {}, {"prompt 1", "1000", "122"});
     refuses({{5, -1}}, {}, {"-1"});
     refuses({Ids(41, 7)}, {}, {"prompt 0", "41 tokens"});
     refuses({Ids(40, 7)}, {}, {"40 tokens", "40"});  // the default length ends with the positions
