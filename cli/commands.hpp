@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 void add_embed(CLI::App& app);
+void add_generate(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_similarity(CLI::App& app);
 void add_tokenize(CLI::App& app);

@@ -30,6 +30,7 @@ int main(int argc, char** argv) try {
     add_tokenize(app);
     add_similarity(app);
     add_inspect(app);
+    add_generate(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& request) {

@@ -237,6 +237,32 @@ class Cli(unittest.TestCase):
         self.assertIn("hidden_size: %d\n" % config["hidden_size"], self.ok("inspect", self.model))
         self.fails("inspect")
 
+    def test_generate(self):
+        decoders = GOLDEN / "decoders"
+        for name in ("causal_lm", "seq2seq"):
+            cases = json.loads((decoders / f"{name}.expected.json").read_text())["texts"]
+            greedy = [case for case in cases if case["options"] == {"max_new_tokens": 10} and case["text"]]
+            texts = [case["text"] for case in greedy]
+            expected = [(case["tokens"], case["generated"]) for case in greedy]
+            for out in (
+                self.ok("generate", decoders / name, *texts, "--max-new-tokens", 10),
+                self.ok("generate", decoders / name, "--max-new-tokens", 10, stdin="\n".join(texts) + "\n"),
+            ):
+                records = [json.loads(line) for line in out.splitlines()]
+                self.assertEqual([r["text"] for r in records], texts)
+                self.assertEqual([(r["generated"][0]["tokens"], r["generated"][0]["text"]) for r in records], expected)
+        model = decoders / "bert_generation"
+        record = json.loads(self.ok("generate", model, "--ids", "7 8 9", "--beams", 3, "--return", 2))
+        self.assertEqual(len(record["generated"]), 2)
+        self.assertGreater(record["generated"][0]["score"], record["generated"][1]["score"])
+        sampled = [self.ok("generate", model, "--ids", "7", "--sample", "--seed", seed) for seed in (1, 1, 2)]
+        self.assertEqual(sampled[0], sampled[1])
+        self.assertNotEqual(sampled[0], sampled[2])
+        self.fails("generate", model, "hello", naming=["tokenizer"])
+        self.fails("generate", model, "--ids", "7 x", naming=["7 x"])
+        self.fails("generate", model, "--ids", "7", "--beams", 0, naming=["num_beams"])
+        self.fails("generate", self.model, "hello", naming=["is_decoder"])
+
     def test_help_and_version(self):
         self.assertIn("embed", self.ok("--help"))
         for command in ("embed", "tokenize", "similarity", "inspect"):

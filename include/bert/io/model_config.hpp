@@ -23,11 +23,15 @@ struct ModelConfig {
     Index num_attention_heads = 12;
     Index intermediate_size = 3072;
     Index max_position_embeddings = 512;  ///< the most tokens a text may have
-    Index type_vocab_size = 2;            ///< token types (segment ids)
+    Index type_vocab_size = 2;            ///< token types (segment ids); 0 for BertGeneration, which has none
     double layer_norm_eps = 1e-12;
     Activation hidden_act = Activation::gelu;
     std::string hidden_act_name = "gelu";    ///< as config.json writes it
     std::vector<std::string> architectures;  ///< e.g. {"BertForMaskedLM"}: the class the checkpoint was saved from
+    std::string model_type = "bert";         ///< "bert" or "bert-generation"
+    bool is_decoder = false;                 ///< attention is causal: a token sees itself and those before it
+    bool add_cross_attention = false;        ///< a decoder that also attends to an encoder's states
+    bool tie_word_embeddings = true;         ///< a language-model head may share its weights with the embeddings
 
     Index head_dim() const noexcept { return hidden_size / num_attention_heads; }
 };
@@ -43,7 +47,7 @@ inline void check_model_config(const ModelConfig& config, const std::filesystem:
     positive("num_attention_heads", config.num_attention_heads);
     positive("intermediate_size", config.intermediate_size);
     positive("max_position_embeddings", config.max_position_embeddings);
-    positive("type_vocab_size", config.type_vocab_size);
+    if (config.model_type != "bert-generation") positive("type_vocab_size", config.type_vocab_size);
     if (config.hidden_size % config.num_attention_heads != 0) {
         detail::fail(ErrorKind::shape, source, ": \"num_attention_heads\" ", config.num_attention_heads,
                      " does not divide \"hidden_size\" ", config.hidden_size);
@@ -54,32 +58,35 @@ inline void check_model_config(const ModelConfig& config, const std::filesystem:
     }
 }
 
-/// Reads `folder`/config.json. Errors: file, format, shape, unsupported (another architecture, relative positions, a
-/// decoder, an activation with parameters).
-inline ModelConfig load_model_config(const std::filesystem::path& folder) {
-    using detail::fail;
-    const auto path = folder / "config.json";
-    const detail::Json json = detail::read_json_object(path);
+namespace detail {
 
-    if (const auto type = detail::get_string(json, "model_type", path); type && *type != "bert") {
-        fail(ErrorKind::unsupported, path, ": \"model_type\" should be \"bert\", given \"", *type, "\"");
+/// Reads one model's configuration from its object, be it all of a config.json or a part. `path` is named in errors.
+/// Errors: format, shape, unsupported (another architecture, relative positions, an activation with parameters).
+inline ModelConfig parse_model_config(const Json& json, const std::filesystem::path& path) {
+    ModelConfig config;
+    if (const auto type = get_string(json, "model_type", path)) config.model_type = *type;
+    if (config.model_type == "bert-generation") {
+        config.vocab_size = 50358;
+        config.hidden_size = 1024;
+        config.num_hidden_layers = 24;
+        config.num_attention_heads = 16;
+        config.intermediate_size = 4096;
+        config.type_vocab_size = 0;
+    } else if (config.model_type != "bert") {
+        fail(ErrorKind::unsupported, path, ": \"model_type\" should be \"bert\", given \"", config.model_type, "\"");
     }
-    if (const auto position = detail::get_string(json, "position_embedding_type", path);
-        position && *position != "absolute") {
+    if (const auto position = get_string(json, "position_embedding_type", path); position && *position != "absolute") {
         fail(ErrorKind::unsupported, path, ": \"position_embedding_type\" should be \"absolute\", given \"", *position,
              "\"");
     }
-    for (const char* key : {"is_decoder", "add_cross_attention"}) {
-        if (detail::get_bool(json, key, path).value_or(false)) {
-            fail(ErrorKind::unsupported, path, ": \"", key, "\" is true: decoders are not supported");
-        }
-    }
+    config.is_decoder = get_bool(json, "is_decoder", path).value_or(false);
+    config.add_cross_attention = get_bool(json, "add_cross_attention", path).value_or(false);
+    config.tie_word_embeddings = get_bool(json, "tie_word_embeddings", path).value_or(true);
 
-    ModelConfig config;
     const auto read_size = [&](const char* key, Index& value) {
         // The bound keeps every product of two sizes within 64 bits; weights of the stated shape must exist anyway.
         constexpr std::int64_t limit = 1 << 28;
-        if (const auto given = detail::get_integer(json, key, path, 1, limit)) value = static_cast<Index>(*given);
+        if (const auto given = get_integer(json, key, path, 1, limit)) value = static_cast<Index>(*given);
     };
     read_size("vocab_size", config.vocab_size);
     read_size("hidden_size", config.hidden_size);
@@ -87,10 +94,10 @@ inline ModelConfig load_model_config(const std::filesystem::path& folder) {
     read_size("num_attention_heads", config.num_attention_heads);
     read_size("intermediate_size", config.intermediate_size);
     read_size("max_position_embeddings", config.max_position_embeddings);
-    read_size("type_vocab_size", config.type_vocab_size);
-    if (const auto eps = detail::get_number(json, "layer_norm_eps", path)) config.layer_norm_eps = *eps;
+    if (config.model_type == "bert") read_size("type_vocab_size", config.type_vocab_size);
+    if (const auto eps = get_number(json, "layer_norm_eps", path)) config.layer_norm_eps = *eps;
 
-    if (const auto name = detail::get_string(json, "hidden_act", path)) config.hidden_act_name = *name;
+    if (const auto name = get_string(json, "hidden_act", path)) config.hidden_act_name = *name;
     const auto activation = activation_from_name(config.hidden_act_name);
     if (!activation) {
         fail(ErrorKind::unsupported, path, ": \"hidden_act\" \"", config.hidden_act_name,
@@ -98,14 +105,32 @@ inline ModelConfig load_model_config(const std::filesystem::path& folder) {
     }
     config.hidden_act = *activation;
 
-    if (const detail::Json* const names = detail::find(json, "architectures")) {
-        if (!names->is_array()) detail::wrong_type(path, "architectures", "a list of names", *names);
+    if (const Json* const names = find(json, "architectures")) {
+        if (!names->is_array()) wrong_type(path, "architectures", "a list of names", *names);
         for (const auto& name : *names) {
-            if (!name.is_string()) detail::wrong_type(path, "architectures", "a list of names", name);
+            if (!name.is_string()) wrong_type(path, "architectures", "a list of names", name);
             config.architectures.push_back(name.get<std::string>());
         }
     }
     check_model_config(config, path);
+    return config;
+}
+
+}  // namespace detail
+
+/// Reads the `folder`/config.json of an encoder. Errors: file, format, shape, unsupported (another architecture,
+/// relative positions, a decoder, an activation with parameters).
+inline ModelConfig load_model_config(const std::filesystem::path& folder) {
+    const auto path = folder / "config.json";
+    ModelConfig config = detail::parse_model_config(detail::read_json_object(path), path);
+    if (config.model_type != "bert") {
+        detail::fail(ErrorKind::unsupported, path, ": \"model_type\" should be \"bert\", given \"", config.model_type,
+                     "\"");
+    }
+    if (config.is_decoder || config.add_cross_attention) {
+        detail::fail(ErrorKind::unsupported, path, ": \"", config.is_decoder ? "is_decoder" : "add_cross_attention",
+                     "\" is true: this is a decoder, which CausalLM and Seq2Seq open, not an encoder");
+    }
     return config;
 }
 

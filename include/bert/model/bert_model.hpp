@@ -84,15 +84,15 @@ public:
         ModelConfig config = load_model_config(folder);
         const Checkpoint checkpoint(folder, options.memory_map);
         Weights weights = Weights::of_encoder(checkpoint, options.kernels);
+        return load(std::move(config), weights);
+    }
+
+    /// The encoder whose tensors `weights` looks up. Errors: format, shape, unsupported.
+    static BertModel load(ModelConfig config, Weights& weights) {
         const Index hidden = config.hidden_size;
         const double epsilon = config.layer_norm_eps;
 
-        Embeddings<Scalar> embeddings(
-            weights.table("embeddings.word_embeddings.weight", config.vocab_size, hidden),
-            weights.table("embeddings.position_embeddings.weight", config.max_position_embeddings, hidden),
-            weights.table("embeddings.token_type_embeddings.weight", config.type_vocab_size, hidden),
-            weights.layer_norm<Scalar>("embeddings.LayerNorm", hidden, epsilon));
-
+        auto embeddings = weights.embeddings<Scalar>(config);
         std::vector<EncoderLayer<W>> layers;
         for (Index i = 0; i < config.num_hidden_layers; ++i) {
             const std::string layer = "encoder.layer." + std::to_string(i);

@@ -5,6 +5,7 @@
 #include <bert/core/float16.hpp>
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
+#include <bert/io/model_config.hpp>
 #include <bert/io/safetensors.hpp>
 #include <bert/nn/embeddings.hpp>
 #include <bert/nn/linear.hpp>
@@ -13,6 +14,7 @@
 #include <cstddef>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -100,11 +102,20 @@ public:
     /// whose outputs stand one after another. Errors: as matrix().
     template <class W>
     Linear<W> linear(const std::vector<std::string>& names, Index in_features, Index out_features) {
+        std::vector<std::pair<std::string, std::string>> tensors;
+        for (const auto& name : names) tensors.emplace_back(name + ".weight", name + ".bias");
+        return linear_of<W>(tensors, in_features, out_features);
+    }
+
+    /// The same, given the names of each weight and bias. Errors: as matrix().
+    template <class W>
+    Linear<W> linear_of(const std::vector<std::pair<std::string, std::string>>& names, Index in_features,
+                        Index out_features) {
         using Scalar = typename Linear<W>::Scalar;
         std::vector<std::pair<const TensorView*, const TensorView*>> parts;
-        for (const auto& name : names) {
-            const TensorView& weight = get(name + ".weight", {out_features, in_features});
-            parts.emplace_back(&weight, &get(name + ".bias", {out_features}));
+        for (const auto& [weight_name, bias_name] : names) {
+            const TensorView& weight = get(weight_name, {out_features, in_features});
+            parts.emplace_back(&weight, &get(bias_name, {out_features}));
         }
         // Allocated only now: the sizes have been found to be those of tensors in the file.
         const Index outputs = static_cast<Index>(names.size()) * out_features;
@@ -124,6 +135,23 @@ public:
     LayerNorm<T> layer_norm(const std::string& name, Index size, double epsilon) {
         return LayerNorm<T>(vector<T>(name + ".weight", size), vector<T>(name + ".bias", size), epsilon,
                             choose_kernels<T>(kernels_));
+    }
+
+    /// The embeddings of a model; those without token types get one, which adds nothing. Errors: as matrix().
+    template <class T>
+    Embeddings<T> embeddings(const ModelConfig& config) {
+        const Index hidden = config.hidden_size;
+        const auto types = [&] {
+            if (config.type_vocab_size > 0) {
+                return table("embeddings.token_type_embeddings.weight", config.type_vocab_size, hidden);
+            }
+            const auto zeros =
+                std::make_shared<std::vector<std::byte>>(static_cast<std::size_t>(hidden) * sizeof(float));
+            return EmbeddingTable(zeros->data(), EmbeddingTable::Format::f32, 1, hidden, zeros);
+        };
+        return Embeddings<T>(table("embeddings.word_embeddings.weight", config.vocab_size, hidden),
+                             table("embeddings.position_embeddings.weight", config.max_position_embeddings, hidden),
+                             types(), layer_norm<T>("embeddings.LayerNorm", hidden, config.layer_norm_eps));
     }
 
     /// Fails where the encoder's part of the checkpoint holds a tensor that nobody asked for: a model opened without it

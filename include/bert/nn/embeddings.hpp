@@ -12,6 +12,7 @@
 #include <cstring>
 #include <memory>
 #include <utility>
+#include <vector>
 
 BERT_NAMESPACE_BEGIN
 
@@ -78,9 +79,9 @@ public:
     Index hidden_size() const noexcept { return norm_.hidden_size(); }
     Index max_tokens() const noexcept { return position_.rows(); }
 
-    /// Checks that every text is one this model can take. Errors: input (no tokens, too many, id or type out of range,
-    /// nothing to attend to), shape (vectors of different lengths).
-    void check(const Batch& batch) const {
+    /// Checks that every text is one this model can take. `first_positions`: see forward(). Errors: input (no tokens,
+    /// too many, id or type out of range, nothing to attend to), shape (vectors of different lengths).
+    void check(const Batch& batch, const std::vector<Index>* first_positions = nullptr) const {
         using detail::fail;
         const auto tokens = static_cast<std::size_t>(batch.tokens());
         if (batch.type_ids.size() != tokens ||
@@ -95,8 +96,10 @@ public:
                 fail(ErrorKind::shape, "Batch: offsets should ascend from 0 to ", batch.tokens());
             }
             const Index length = end - begin;
-            if (length < 1 || length > max_tokens()) {
-                fail(ErrorKind::input, "text ", text, " has ", length, " tokens; the model takes 1 to ", max_tokens());
+            const Index before = first_positions ? (*first_positions)[static_cast<std::size_t>(text)] : 0;
+            if (length < 1 || before + length > max_tokens()) {
+                fail(ErrorKind::input, "text ", text, " has ", before + length, " tokens; the model takes 1 to ",
+                     max_tokens());
             }
             bool attended = batch.attention_mask.empty();
             for (Index i = begin; i < end; ++i) {
@@ -115,9 +118,12 @@ public:
         }
     }
 
-    /// x = embeddings of a checked batch: tokens x hidden.
-    void forward(const Batch& batch, Rows<T> x, Workspace& workspace) const {
+    /// x = embeddings of a checked batch: tokens x hidden. `first_positions`, one per text, is given where texts are
+    /// the continuations of others.
+    void forward(const Batch& batch, Rows<T> x, Workspace& workspace,
+                 const std::vector<Index>* first_positions = nullptr) const {
         for (Index text = 0; text < batch.texts(); ++text) {
+            const Index before = first_positions ? (*first_positions)[static_cast<std::size_t>(text)] : 0;
             const Index begin = batch.offsets[static_cast<std::size_t>(text)];
             for (Index i = 0; i < batch.length(text); ++i) {
                 const auto at = static_cast<std::size_t>(begin + i);
@@ -126,7 +132,7 @@ public:
                 // In the order of the reference implementation, whose rounding it shares.
                 word_.add_row(batch.ids[at], row);
                 token_type_.add_row(batch.type_ids[at], row);
-                position_.add_row(i, row);
+                position_.add_row(before + i, row);
             }
         }
         norm_.forward(x, workspace);

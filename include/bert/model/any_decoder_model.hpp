@@ -1,0 +1,65 @@
+// A decoder whose type of weights is a value instead of a template argument. Depends on model/decoder_model and
+// model/any_bert_model.
+#pragma once
+
+#include <bert/model/any_bert_model.hpp>
+#include <bert/model/decoder_model.hpp>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+BERT_NAMESPACE_BEGIN
+
+/// One of DecoderModel<float>, DecoderModel<bfloat16> and DecoderModel<std::int8_t>, with what they have in common.
+class AnyDecoderModel {
+public:
+    /// See DecoderModel::load().
+    static AnyDecoderModel load(const ModelConfig& config, const Checkpoint& checkpoint, const std::string& prefix,
+                                WeightType weights, const std::string& kernels) {
+        switch (weights) {
+            case WeightType::bfloat16:
+                return AnyDecoderModel(DecoderModel<bfloat16>::load(config, checkpoint, prefix, kernels));
+            case WeightType::int8:
+                return AnyDecoderModel(DecoderModel<std::int8_t>::load(config, checkpoint, prefix, kernels));
+            case WeightType::float32: break;
+        }
+        return AnyDecoderModel(DecoderModel<float>::load(config, checkpoint, prefix, kernels));
+    }
+
+    template <class W>
+    explicit AnyDecoderModel(DecoderModel<W> model) : model_(std::move(model)) {}
+
+    const ModelConfig& config() const noexcept {
+        return std::visit([](const auto& model) -> const ModelConfig& { return model.config(); }, model_);
+    }
+
+    /// See Decoder::make_cache().
+    KeyValueCache<float> make_cache(Index tokens) const {
+        return std::visit([&](const auto& model) { return model.decoder().make_cache(tokens); }, model_);
+    }
+
+    /// See Decoder::read_source().
+    KeyValueCache<float> read_source(const ConstRows<float>& states, Workspace& workspace) const {
+        return std::visit([&](const auto& model) { return model.decoder().read_source(states, workspace); }, model_);
+    }
+
+    /// See DecoderModel::forward().
+    void forward(const DecoderBatch<float>& batch, Rows<float> x, Workspace& workspace,
+                 std::vector<Matrix>* hidden_states = nullptr) const {
+        std::visit([&](const auto& model) { model.forward(batch, x, workspace, hidden_states); }, model_);
+    }
+
+    /// See DecoderModel::logits().
+    void logits(const ConstRows<float>& hidden, Rows<float> logits, Workspace& workspace) const {
+        std::visit([&](const auto& model) { model.logits(hidden, logits, workspace); }, model_);
+    }
+
+private:
+    // In the order of WeightType.
+    std::variant<DecoderModel<float>, DecoderModel<bfloat16>, DecoderModel<std::int8_t>> model_;
+};
+
+BERT_NAMESPACE_END

@@ -1,0 +1,222 @@
+// Seq2Seq against transformers' EncoderDecoderModel, with every type of weights and kernel table, and on bad input.
+#include <bert/kernels/dispatch.hpp>
+#include <bert/tasks/seq2seq.hpp>
+
+#include "../test_support.hpp"
+#include "generation_cases.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+using bert::ErrorKind;
+using bert::GenerationOptions;
+using bert::Seq2Seq;
+using namespace bert_test;
+
+namespace {
+
+class GoldenSeq2Seq : public testing::TestWithParam<const char*> {};
+
+TEST_P(GoldenSeq2Seq, TokensAndScoresEqualTransformers) {
+    const Seq2Seq model(decoder_models() / GetParam());
+    double worst = 0;
+    for (const GenerationCase& one : generation_cases(GetParam())) {
+        const auto results = model.generate_ids(one.prompts, generation_options(one.options));
+        ASSERT_EQ(results.size(), one.prompts.size());
+        for (std::size_t i = 0; i < results.size(); ++i) {
+            worst = std::max(worst, compare_sequences(results[i], one.expected[i], one.name + "/" + std::to_string(i)));
+        }
+    }
+    EXPECT_LE(worst, 1e-5);
+    report_worst(std::string(GetParam()) + " scores", worst);
+}
+
+TEST_P(GoldenSeq2Seq, ASourceHasTheSameResultAloneUncachedAndOnAnyNumberOfThreads) {
+    bert::Seq2SeqOptions three;
+    three.threads = 3;
+    const Seq2Seq model(decoder_models() / GetParam());
+    const Seq2Seq threaded(decoder_models() / GetParam(), three);
+    for (const GenerationCase& one : generation_cases(GetParam())) {
+        GenerationOptions options = generation_options(one.options);
+        const auto together = threaded.generate_ids(one.prompts, options);
+        options.use_cache = !options.use_cache.value_or(true);
+        options.token_budget = 60;
+        const auto otherwise_cached = model.generate_ids(one.prompts, options);
+        for (std::size_t i = 0; i < one.prompts.size(); ++i) {
+            EXPECT_TRUE(same_sequences(together[i], otherwise_cached[i])) << one.name;
+            EXPECT_TRUE(same_sequences(together[i], model.generate_ids({one.prompts[i]}, options).at(0))) << one.name;
+        }
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GoldenSeq2Seq, testing::Values("seq2seq", "seq2seq_projection"),
+                         [](const testing::TestParamInfo<const char*>& info) { return std::string(info.param); });
+
+TEST(Seq2Seq, TextsEqualTransformers) {
+    const Seq2Seq model(decoder_models() / "seq2seq");
+    const Json expectations = decoder_expectations("seq2seq");
+    for (const Json& one : expectations.at("texts")) {
+        const auto result = model.generate({one.at("text").get<std::string>()}, generation_options(one.at("options")));
+        EXPECT_EQ(result.sequences.at(0).at(0).tokens, one.at("tokens").get<Ids>()) << one.dump();
+        EXPECT_EQ(result.sequences.at(0).at(0).text, one.at("generated").get<std::string>()) << one.dump();
+        EXPECT_EQ(result.sources.at(0).tokens, one.at("ids").size());
+        EXPECT_FALSE(result.sources.at(0).truncated);
+    }
+}
+
+TEST(Seq2Seq, FoldersOfOlderVersionsKeepTheirSettingsInTheModelsConfig) {
+    const TempFolder folder;
+    copy_into(decoder_models() / "seq2seq", folder.path());
+    fs::remove(folder.path() / "generation_config.json");
+    copy_into(decoder_models() / "seq2seq_legacy", folder.path());
+    const Json legacy = decoder_expectations("seq2seq").at("legacy");
+    const Seq2Seq model(folder.path());
+    const auto results = model.generate_ids({legacy.at("prompt").get<Ids>()});
+    const auto expected = legacy.at("tokens").get<std::vector<Ids>>();
+    ASSERT_EQ(results.at(0).size(), expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+        Ids whole{2};
+        whole.insert(whole.end(), results[0][i].tokens.begin(), results[0][i].tokens.end());
+        whole.resize(std::max(whole.size(), expected[i].size()), 0);  // transformers fills up with [PAD]
+        EXPECT_EQ(whole, expected[i]);
+    }
+    // What the caller says goes before the folder.
+    GenerationOptions options;
+    options.num_beams = 1;
+    options.num_return_sequences = 1;
+    options.max_new_tokens = 3;
+    EXPECT_EQ(model.generate_ids({{7, 8}}, options).at(0).at(0).tokens.size(), 3u);
+}
+
+TEST(Seq2Seq, EveryTypeOfWeightsAndKernelTableGenerates) {
+    const auto cases = generation_cases("seq2seq_projection");
+    const auto& prompts = cases.front().prompts;
+    GenerationOptions options;
+    options.max_new_tokens = 8;
+    const auto exact = Seq2Seq(decoder_models() / "seq2seq_projection").generate_ids(prompts, options);
+    for (const auto* table : bert::available_kernels<float>()) {
+        bert::Seq2SeqOptions opened;
+        opened.load.kernels = table->name;
+        const auto same = Seq2Seq(decoder_models() / "seq2seq_projection", opened).generate_ids(prompts, options);
+        for (std::size_t i = 0; i < prompts.size(); ++i) EXPECT_EQ(same[i][0].tokens, exact[i][0].tokens);
+        for (const auto weights : {bert::WeightType::bfloat16, bert::WeightType::int8}) {
+            opened.weights = weights;
+            const Seq2Seq narrow(decoder_models() / "seq2seq_projection", opened);
+            GenerationOptions beams = options;
+            beams.num_beams = 2;
+            const auto together = narrow.generate_ids(prompts, beams);
+            beams.use_cache = false;
+            for (std::size_t i = 0; i < prompts.size(); ++i) {
+                EXPECT_TRUE(same_sequences(together[i], narrow.generate_ids({prompts[i]}, beams)[0])) << table->name;
+            }
+        }
+    }
+}
+
+TEST(Seq2Seq, CallsFromSeveralThreadsDoNotDisturbEachOther) {
+    bert::Seq2SeqOptions two;
+    two.threads = 2;
+    const Seq2Seq model(decoder_models() / "seq2seq", two);
+    const auto cases = generation_cases("seq2seq");
+    std::vector<std::thread> threads;
+    std::atomic<int> wrong{0};
+    for (std::size_t t = 0; t < 4; ++t) {
+        threads.emplace_back([&, t] {
+            for (std::size_t i = t; i < cases.size(); i += 4) {
+                const auto results = model.generate_ids(cases[i].prompts, generation_options(cases[i].options));
+                for (std::size_t p = 0; p < results.size(); ++p) {
+                    wrong += results[p].at(0).tokens != cases[i].expected[p][0].at("tokens").get<Ids>();
+                }
+            }
+        });
+    }
+    for (auto& thread : threads) thread.join();
+    EXPECT_EQ(wrong, 0);
+}
+
+TEST(Seq2Seq, LongSourcesFailOrAreCutOnRequest) {
+    std::string text;
+    for (int i = 0; i < 60; ++i) text += "cat ";
+    const Seq2Seq model(decoder_models() / "seq2seq");
+    expect_error(ErrorKind::input, {"source 1", "62", "32"}, [&] { model.generate({"a", text}); });
+    bert::Seq2SeqOptions options;
+    options.truncate = true;
+    const auto result = Seq2Seq(decoder_models() / "seq2seq", options).generate({"a", text});
+    EXPECT_FALSE(result.sources.at(0).truncated);
+    EXPECT_TRUE(result.sources.at(1).truncated);
+    EXPECT_EQ(result.sources.at(1).tokens, 32u);
+}
+
+TEST(Seq2Seq, TheTextsOfAnotherVocabularyHaveATokenizerOfTheirOwn) {
+    const std::string text = "The cat sat on the mat.";
+    const auto plain = Seq2Seq(decoder_models() / "seq2seq").generate({text}).sequences.at(0).at(0);
+    const TempFolder target;  // the same vocabulary, but for one word that came up
+    std::istringstream lines(read_bytes(decoder_models() / "seq2seq" / "vocab.txt"));
+    std::string vocabulary;
+    std::string word;
+    for (std::int32_t id = 0; std::getline(lines, word); ++id)
+        vocabulary += (id == plain.tokens[1] ? "rug" : word) + "\n";
+    write_bytes(target.path() / "vocab.txt", vocabulary);
+    bert::Seq2SeqOptions options;
+    options.target_tokenizer = target.path();
+    const auto other = Seq2Seq(decoder_models() / "seq2seq", options).generate({text}).sequences.at(0).at(0);
+    EXPECT_EQ(plain.tokens, other.tokens);
+    EXPECT_EQ(plain.text.find("rug"), std::string::npos);
+    EXPECT_NE(other.text.find("rug"), std::string::npos);
+}
+
+TEST(Seq2Seq, BadInputIsNamed) {
+    const Seq2Seq model(decoder_models() / "seq2seq_projection");
+    expect_error(ErrorKind::input, {"source 1", "0 tokens"}, [&] { model.generate_ids({{5}, {}}); });
+    expect_error(ErrorKind::input, {"source 0", "53"}, [&] { model.generate_ids({{53}}); });
+    expect_error(ErrorKind::input, {"source 0", "21 tokens", "20"}, [&] { model.generate_ids({Ids(21, 5)}); });
+    expect_error(ErrorKind::input, {"tokenizer"}, [&] { model.generate({"a"}); });
+    GenerationOptions options;
+    options.decoder_start_token_id = 67;
+    expect_error(ErrorKind::input, {"67"}, [&] { model.generate_ids({{5}}, options); });
+    options = {};
+    options.max_length = 34;
+    expect_error(ErrorKind::input, {"max_length", "34", "33"}, [&] { model.generate_ids({{5}}, options); });
+    EXPECT_TRUE(model.generate_ids({}).empty());
+
+    expect_error(ErrorKind::unsupported, {"\"bert\"", "CausalLM"}, [] { Seq2Seq(decoder_models() / "causal_lm"); });
+    const auto changed = [](const auto& change) {
+        const TempFolder copy;
+        copy_into(decoder_models() / "seq2seq_projection", copy.path());
+        Json config = read_json(copy.path() / "config.json");
+        change(config, copy.path());
+        write_json(copy.path() / "config.json", config);
+        Seq2Seq(copy.path()).generate_ids({{5}});
+    };
+    changed([](Json&, const fs::path&) {});
+    expect_error(ErrorKind::format, {"decoder", "missing"},
+                 [&] { changed([](Json& c, auto&) { c.erase("decoder"); }); });
+    expect_error(ErrorKind::format, {"encoder", "an object"},
+                 [&] { changed([](Json& c, auto&) { c["encoder"] = 3; }); });
+    expect_error(ErrorKind::unsupported, {"is_decoder", "decoder"},
+                 [&] { changed([](Json& c, auto&) { c["decoder"]["is_decoder"] = false; }); });
+    expect_error(ErrorKind::unsupported, {"add_cross_attention"},
+                 [&] { changed([](Json& c, auto&) { c["decoder"]["add_cross_attention"] = false; }); });
+    expect_error(ErrorKind::unsupported, {"is_decoder", "encoder"},
+                 [&] { changed([](Json& c, auto&) { c["encoder"]["is_decoder"] = true; }); });
+    expect_error(ErrorKind::unsupported, {"t5", "encoder"},
+                 [&] { changed([](Json& c, auto&) { c["encoder"]["model_type"] = "t5"; }); });
+    expect_error(ErrorKind::format, {"enc_to_dec_proj"}, [&] {
+        changed([](Json&, const fs::path& folder) {
+            edit_tensors(folder / "model.safetensors",
+                         [](auto& tensors) { tensor_named(tensors, "enc_to_dec_proj.bias").name = "elsewhere"; });
+        });
+    });
+    expect_error(ErrorKind::input, {"decoder_start_token_id"}, [&] {
+        changed([](Json&, const fs::path& folder) { write_json(folder / "generation_config.json", Json::object()); });
+    });
+}
+
+}  // namespace
