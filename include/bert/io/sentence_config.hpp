@@ -150,20 +150,37 @@ inline DenseConfig read_dense(const std::filesystem::path& folder) {
     return dense;
 }
 
-inline void read_modules(const std::filesystem::path& folder, SentenceConfig& config) {
+/// One module of a folder of sentence-transformers.
+struct ModuleEntry {
+    std::string type;  ///< its Python class with the packages, as modules.json writes it
+    std::string name;  ///< the class alone
+    std::filesystem::path folder;
+};
+
+/// Reads modules.json. Errors: file, format.
+inline std::vector<ModuleEntry> read_module_list(const std::filesystem::path& folder) {
     const auto path = folder / "modules.json";
     const Json list = parse_json(read_file(path, 1 << 20), path);
     if (!list.is_array() || list.empty()) fail(ErrorKind::format, path, ": expected a list of modules");
-    bool pooled = false;
-    for (std::size_t i = 0; i < list.size(); ++i) {
-        const Json& module = list[i];
+    std::vector<ModuleEntry> modules;
+    for (const Json& module : list) {
         const auto type = module.is_object() ? get_string(module, "type", path) : std::nullopt;
-        if (!type) fail(ErrorKind::format, path, ": module ", i, " has no \"type\"");
-        const auto module_folder = inside_folder(folder, get_string(module, "path", path).value_or(""), path);
-        const std::string name = type->substr(type->rfind('.') + 1);
-        const bool ours = type->rfind("sentence_transformers.", 0) == 0;
+        if (!type) fail(ErrorKind::format, path, ": module ", modules.size(), " has no \"type\"");
+        modules.push_back({*type, type->substr(type->rfind('.') + 1),
+                           inside_folder(folder, get_string(module, "path", path).value_or(""), path)});
+    }
+    return modules;
+}
+
+inline void read_modules(const std::filesystem::path& folder, SentenceConfig& config) {
+    const auto path = folder / "modules.json";
+    const std::vector<ModuleEntry> modules = read_module_list(folder);
+    bool pooled = false;
+    for (std::size_t i = 0; i < modules.size(); ++i) {
+        const auto& [type, name, module_folder] = modules[i];
+        const bool ours = type.rfind("sentence_transformers.", 0) == 0;
         if (!ours || (name != "Transformer" && name != "Pooling" && name != "Dense" && name != "Normalize")) {
-            fail(ErrorKind::unsupported, path, ": module type \"", *type, "\" is not supported");
+            fail(ErrorKind::unsupported, path, ": module type \"", type, "\" is not supported");
         }
         if ((name == "Transformer") != (i == 0) || (name == "Pooling") != (i == 1)) {
             fail(ErrorKind::unsupported, path,

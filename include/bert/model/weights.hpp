@@ -66,6 +66,9 @@ public:
                      "\", with or without the prefix \"bert.\"");
     }
 
+    /// What the names of this object's tensors start with in the checkpoint.
+    const std::string& prefix() const noexcept { return prefix_; }
+
     /// Whether a tensor of that name exists.
     bool has(const std::string& name) const { return find(name) != nullptr; }
 
@@ -117,6 +120,15 @@ public:
             row += out_features;
         }
         return Linear<W>(weight, bias, choose_kernels<Scalar>(kernels_));
+    }
+
+    /// The dense layer of the tensor `weight`, out_features x in_features, and the vector `bias`, or none where that is
+    /// empty. Errors: as matrix().
+    template <class W>
+    Linear<W> linear(const std::string& weight, const std::string& bias, Index in_features, Index out_features) {
+        using Scalar = typename Linear<W>::Scalar;
+        const auto values = bias.empty() ? Vector<Scalar>() : vector<Scalar>(bias, out_features);
+        return Linear<W>(matrix<Scalar>(weight, out_features, in_features), values, choose_kernels<Scalar>(kernels_));
     }
 
     /// The layer norm "<name>.weight" and "<name>.bias" of `size` features. Errors: as matrix().

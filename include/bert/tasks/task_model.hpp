@@ -19,6 +19,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -29,6 +30,7 @@ struct TaskOptions {
     WeightType weights = WeightType::float32;  ///< what the model computes with
     unsigned threads = 0;                      ///< 0: as many as the process may use
     LoadOptions load;                          ///< how the model's files are opened
+    std::optional<std::size_t> max_length;     ///< most tokens of an input; what model and tokenizer take if not set
     /// Accept a vocabulary much smaller than the embedding table. Some folders are published so; in others the
     /// vocabulary file was cut short, which would go unnoticed.
     bool allow_unused_embeddings = false;
@@ -68,7 +70,7 @@ struct TaskThreads {
 class TaskModel {
 public:
     /// Opens tokenizer and model. `lowercase_first` is that of TokenizerOptions.
-    /// Errors: file, format, shape, vocabulary (tokenizer and model do not fit together), unsupported.
+    /// Errors: file, format, shape, vocabulary (tokenizer and model do not fit together), unsupported; input (options).
     explicit TaskModel(const std::filesystem::path& folder, const TaskOptions& options = {},
                        bool lowercase_first = false)
         : folder_(folder),
@@ -77,6 +79,7 @@ public:
           model_(AnyBertModel::load(folder, options.weights, options.load)),
           threads_(std::make_unique<detail::TaskThreads>(options.threads)) {
         check_vocabulary(options.allow_unused_embeddings);
+        choose_max_length(options.max_length);
     }
 
     const std::filesystem::path& folder() const noexcept { return folder_; }
@@ -86,11 +89,9 @@ public:
     std::size_t threads() const noexcept { return threads_->pool.size(); }
     std::size_t token_budget() const noexcept { return token_budget_; }
 
-    /// Most tokens of an input: the model's limit, or the tokenizer's where that is lower.
-    std::size_t max_length() const noexcept {
-        const auto positions = static_cast<std::size_t>(config().max_position_embeddings);
-        return std::min(positions, tokenizer_.model_max_length().value_or(positions));
-    }
+    /// Most tokens of an input, special tokens included: what the options say, else the model's limit, or the
+    /// tokenizer's where that is lower.
+    std::size_t max_length() const noexcept { return max_length_; }
 
     /// A workspace with the threads of the pool, on loan until the end of the scope.
     class Loan {
@@ -134,8 +135,17 @@ private:
         }
     }
 
+    void choose_max_length(const std::optional<std::size_t>& wanted) {
+        const auto positions = static_cast<std::size_t>(config().max_position_embeddings);
+        if (wanted && *wanted > positions) {
+            detail::fail(ErrorKind::input, "max_length should be at most ", positions, ", given ", *wanted);
+        }
+        max_length_ = wanted.value_or(std::min(positions, tokenizer_.model_max_length().value_or(positions)));
+    }
+
     std::filesystem::path folder_;
     std::size_t token_budget_;
+    std::size_t max_length_ = 0;
     Tokenizer tokenizer_;
     AnyBertModel model_;
     std::unique_ptr<detail::TaskThreads> threads_;
@@ -163,7 +173,7 @@ public:
     void add(const std::int32_t* ids, const std::int32_t* type_ids, std::size_t count) {
         waiting_.add(ids, type_ids, count);
     }
-    void add(const Encoding& encoding) { add(encoding.ids.data(), encoding.type_ids.data(), encoding.size()); }
+    void add(const Encoding& encoding) { waiting_.add(encoding); }
 
     /// Appends every window of a text as an input of its own.
     void add(const TokenIds& text) {
@@ -194,11 +204,14 @@ public:
 private:
     void compute_step(std::size_t first, std::size_t last) {
         step_.clear();
-        for (std::size_t i = first; i < last; ++i) {
-            const auto begin = static_cast<std::size_t>(waiting_.offsets[i]);
-            step_.add(waiting_.ids.data() + begin, waiting_.type_ids.data() + begin,
-                      static_cast<std::size_t>(waiting_.length(static_cast<Index>(i))));
+        const Index begin = waiting_.offsets[first];
+        const Index end = waiting_.offsets[last];
+        step_.ids.assign(waiting_.ids.begin() + begin, waiting_.ids.begin() + end);
+        step_.type_ids.assign(waiting_.type_ids.begin() + begin, waiting_.type_ids.begin() + end);
+        if (!waiting_.attention_mask.empty()) {
+            step_.attention_mask.assign(waiting_.attention_mask.begin() + begin, waiting_.attention_mask.begin() + end);
         }
+        for (std::size_t i = first; i < last; ++i) step_.offsets.push_back(waiting_.offsets[i + 1] - begin);
         const Workspace::Frame frame(*loan_);
         const Index hidden_size = model_.config().hidden_size;
         Eigen::Map<Matrix> hidden((*loan_).take<float>(static_cast<std::size_t>(step_.tokens() * hidden_size)),
