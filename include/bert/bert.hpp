@@ -23,12 +23,14 @@
 #include <bert/nn/multi_head_attention.hpp>
 #include <bert/nn/pooler.hpp>
 #include <bert/nn/pooling.hpp>
+#include <bert/tasks/colbert.hpp>
 #include <bert/tasks/fill_mask.hpp>
 #include <bert/tasks/next_sentence.hpp>
 #include <bert/tasks/question_answering.hpp>
 #include <bert/tasks/reranker.hpp>
 #include <bert/tasks/sentence_encoder.hpp>
 #include <bert/tasks/similarity.hpp>
+#include <bert/tasks/splade.hpp>
 #include <bert/tasks/task_model.hpp>
 #include <bert/tasks/text_classifier.hpp>
 #include <bert/tasks/token_classifier.hpp>

@@ -215,7 +215,8 @@ def next_sentence_cases():
     for name in ["pretraining", "next_sentence"]:
         model, tokenizer = opened("pretraining", BertForNextSentencePrediction)
         for first, second in PAIRS:
-            inputs = tokenizer(first, second, return_tensors="pt", truncation=True, max_length=POSITIONS)
+            # As lists: of a single pair transformers drops an empty second text, of a list of pairs it does not.
+            inputs = tokenizer([first], [second], return_tensors="pt", truncation=True, max_length=POSITIONS)
             logits = model(**inputs).logits[0]
             worst = max(worst, deviation(model, inputs, lambda out: out.logits))
             cases.append(
@@ -245,7 +246,7 @@ def text_classifier_cases():
     for name, overrides in variants:
         model, tokenizer = opened(name, BertForSequenceClassification, **overrides)
         pipe = pipeline("text-classification", model=model, tokenizer=tokenizer, device=-1)
-        for item in TEXTS + PAIRS:
+        for item in TEXTS + [pair for pair in PAIRS if pair[1]]:
             pair = not isinstance(item, str)
             given = {"text": item[0], "text_pair": item[1]} if pair else item
             inputs = tokenizer(*(item if pair else (item,)), return_tensors="pt", truncation=True)
@@ -575,6 +576,43 @@ def late_interaction_cases():
                 (ROOT / name / "artifact.metadata").write_text(json.dumps(metadata) + "\n")
                 shutil.copy(ROOT / name / "artifact.metadata", folder)
             record(MultiVectorEncoder(folder, device="cpu"), None if metadata is None else name)
+        # As sentence-transformers saves the same model, and as PyLate does.
+        model = MultiVectorEncoder(copied("colbert", Path(tmp) / "x"), device="cpu")
+        model.save_pretrained(str(Path(tmp) / "saved"))
+        pylate = {
+            "model_type": "ColBERT",
+            "query_prefix": "[unused1] ",
+            "document_prefix": "[D] ",
+            "query_length": 12,
+            "document_length": 24,
+            "attend_to_expansion_tokens": True,
+            "skiplist_words": [".", "microsofts", "the"],
+            "prompts": {"query": "who ", "document": ""},
+        }
+        for name in ["colbert_saved", "colbert_pylate"]:
+            overlay = ROOT / name
+            (overlay / "1_Dense").mkdir(parents=True)
+            files = ["modules.json", "config_sentence_transformers.json", "sentence_bert_config.json", "tokenizer.json"]
+            for file in files + ["tokenizer_config.json", "1_Dense/config.json", "1_Dense/model.safetensors"]:
+                shutil.copy(Path(tmp) / "saved" / file, overlay / file)
+            for module in (Path(tmp) / "saved").glob("[23]_*"):
+                if name == "colbert_saved":
+                    shutil.copytree(module, overlay / module.name)
+            if name == "colbert_pylate":
+                (overlay / "config_sentence_transformers.json").write_text(json.dumps(pylate, indent=2) + "\n")
+                modules = json.loads((overlay / "modules.json").read_text())[:2]
+                modules[1]["type"] = "pylate.models.Dense.Dense"
+                (overlay / "modules.json").write_text(json.dumps(modules, indent=2) + "\n")
+                for file in ["tokenizer.json", "tokenizer_config.json"]:
+                    shutil.copy(ROOT / "colbert" / file, overlay / file)
+                (overlay / "sentence_bert_config.json").write_text('{"max_seq_length": 40}\n')
+                dense = {"in_features": 24, "out_features": 16, "bias": False, "activation_function": "torch.nn.modules.linear.Identity"}
+                (overlay / "1_Dense" / "config.json").write_text(json.dumps(dense) + "\n")
+            folder = Path(copied("colbert", Path(tmp) / (name + "_whole")))
+            shutil.copytree(overlay, folder, dirs_exist_ok=True)
+            config = json.loads((folder / "config.json").read_text()) | {"architectures": ["BertModel"]}
+            (folder / "config.json").write_text(json.dumps(config))
+            record(MultiVectorEncoder(str(folder), device="cpu"), name)
     write("late_interaction.json", cases, query_texts=queries, document_texts=documents)
 
 

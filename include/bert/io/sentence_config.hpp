@@ -125,7 +125,9 @@ inline Activation dense_activation(const std::string& class_name, const std::fil
     fail(ErrorKind::unsupported, path, ": \"activation_function\" \"", class_name, "\" is not a known activation");
 }
 
-inline DenseConfig read_dense(const std::filesystem::path& folder) {
+/// `features`: what the module should work on, by its name in sentence-transformers; also what it works on where it
+/// does not say.
+inline DenseConfig read_dense(const std::filesystem::path& folder, const char* features = "sentence_embedding") {
     const auto path = folder / "config.json";
     const Json json = read_json_object(path);
     DenseConfig dense;
@@ -142,9 +144,8 @@ inline DenseConfig read_dense(const std::filesystem::path& folder) {
         dense.activation = dense_activation(*name, path);
     dense.residual = get_bool(json, "use_residual", path).value_or(false);
     for (const char* key : {"module_input_name", "module_output_name"}) {
-        if (const auto name = get_string(json, key, path); name && *name != "sentence_embedding") {
-            fail(ErrorKind::unsupported, path, ": \"", key, "\" should be \"sentence_embedding\", given \"", *name,
-                 "\"");
+        if (const auto name = get_string(json, key, path); name && *name != features) {
+            fail(ErrorKind::unsupported, path, ": \"", key, "\" should be \"", features, "\", given \"", *name, "\"");
         }
     }
     return dense;
@@ -225,7 +226,9 @@ inline void read_sentence_settings(const std::filesystem::path& folder, Sentence
         else if (*name == "dot") config.similarity = Similarity::dot;
         else if (*name == "euclidean") config.similarity = Similarity::euclidean;
         else if (*name == "manhattan") config.similarity = Similarity::manhattan;
-        else fail(ErrorKind::unsupported, path, ": unknown \"similarity_fn_name\" \"", *name, "\"");
+        // Of models with several vectors a text; see ColbertConfig.
+        else if (*name != "maxsim" && *name != "meanmaxsim")
+            fail(ErrorKind::unsupported, path, ": unknown \"similarity_fn_name\" \"", *name, "\"");
     }
 }
 

@@ -29,8 +29,8 @@ enum class Task {
     text_classification,   ///< TextClassifier, ZeroShotClassifier
     token_classification,  ///< TokenClassifier
     reranking,             ///< Reranker
-    sparse_embedding,      ///< SparseEncoder
-    late_interaction,      ///< LateInteractionEncoder
+    sparse_embedding,      ///< Splade
+    late_interaction,      ///< Colbert
     sentence_embedding,    ///< SentenceEncoder
 };
 

@@ -40,8 +40,8 @@ public:
     /// `head`: name of the dense layer in the checkpoint; `labels`: its outputs, config.json's num_labels where not
     /// given. Errors: those of TaskModel and HeadFolder; format (no pooler).
     PooledClassifier(const std::filesystem::path& folder, Task task, const char* head, std::optional<Index> labels,
-                     const TaskOptions& options, bool lowercase_first = false)
-        : PooledClassifier(folder, HeadFolder(folder, task, options.load), head, labels, options, lowercase_first) {}
+                     const TaskOptions& options, const TokenizerChanges& changes = {})
+        : PooledClassifier(folder, HeadFolder(folder, task, options.load), head, labels, options, changes) {}
 
     const TaskModel& task() const noexcept { return task_; }
     Index labels() const noexcept { return head_.out_features(); }
@@ -74,9 +74,8 @@ public:
 
 private:
     PooledClassifier(const std::filesystem::path& folder, const HeadFolder& heads, const char* head,
-                     std::optional<Index> labels, const TaskOptions& options, bool lowercase_first)
-        : head_(heads.linear(head, labels.value_or(heads.config().num_labels))),
-          task_(folder, options, lowercase_first) {
+                     std::optional<Index> labels, const TaskOptions& options, const TokenizerChanges& changes)
+        : head_(heads.linear(head, labels.value_or(heads.config().num_labels))), task_(folder, options, changes) {
         if (!task_.model().has_pooler()) {
             detail::fail(ErrorKind::format, folder, ": the head \"", head,
                          "\" stands on BERT's pooler, but tensor \"pooler.dense.weight\" is missing");

@@ -89,15 +89,8 @@ private:
     Reranker(CrossEncoderConfig config, const TaskOptions& options)
         : config_(std::move(config)),
           classifier_(config_.transformer_folder, Task::reranking, "classifier", std::nullopt,
-                      with_limit(options, config_), config_.do_lower_case) {}
-
-    static TaskOptions with_limit(TaskOptions options, const CrossEncoderConfig& config) {
-        if (!options.max_length && config.max_seq_length) {
-            const Index positions = load_model_config(config.transformer_folder).max_position_embeddings;
-            options.max_length = std::min(*config.max_seq_length, static_cast<std::size_t>(positions));
-        }
-        return options;
-    }
+                      with_length_limit(options, config_.max_seq_length, config_.transformer_folder),
+                      {config_.do_lower_case, {}}) {}
 
     std::string prompt_of(const RerankOptions& options) const {
         if (options.prompt) return *options.prompt;

@@ -217,7 +217,7 @@ private:
     SentenceEncoder(SentenceConfig config, const SentenceEncoderOptions& options)
         : config_(std::move(config)),
           options_(options),
-          task_(config_.transformer_folder, task_options(options), config_.do_lower_case) {
+          task_(config_.transformer_folder, task_options(options), {config_.do_lower_case, {}}) {
         if (options.pooling) config_.pooling = {*options.pooling};
         if (options.truncate_dim) config_.truncate_dim = options.truncate_dim;
         choose_length();

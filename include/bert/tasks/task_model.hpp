@@ -20,6 +20,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -39,6 +40,23 @@ struct TaskOptions {
     /// results.
     std::size_t token_budget = 1024;
 };
+
+/// What a task changes in a folder's tokenizer.
+struct TokenizerChanges {
+    bool lowercase_first = false;  ///< that of TokenizerOptions
+    std::vector<std::string>
+        special_tokens;  ///< texts to read as one special token each, where they are in the vocabulary
+};
+
+/// `options` with the limit that `folder` names (in tokens), where they have none of their own.
+inline TaskOptions with_length_limit(TaskOptions options, const std::optional<std::size_t>& limit,
+                                     const std::filesystem::path& folder) {
+    if (!options.max_length && limit) {
+        const Index positions = load_model_config(folder).max_position_embeddings;
+        options.max_length = std::min(*limit, static_cast<std::size_t>(positions));
+    }
+    return options;
+}
 
 /// Some inputs after the model has run.
 struct TaskStep {
@@ -69,13 +87,14 @@ struct TaskThreads {
 /// of threads goes to one of them at a time.
 class TaskModel {
 public:
-    /// Opens tokenizer and model. `lowercase_first` is that of TokenizerOptions.
+    /// Opens tokenizer and model.
     /// Errors: file, format, shape, vocabulary (tokenizer and model do not fit together), unsupported; input (options).
     explicit TaskModel(const std::filesystem::path& folder, const TaskOptions& options = {},
-                       bool lowercase_first = false)
+                       const TokenizerChanges& changes = {})
         : folder_(folder),
           token_budget_(options.token_budget),
-          tokenizer_(Tokenizer::load(folder, {options.invalid_utf8, lowercase_first})),
+          tokenizer_(changed(load_tokenizer_config(folder), changes.special_tokens),
+                     {options.invalid_utf8, changes.lowercase_first}),
           model_(AnyBertModel::load(folder, options.weights, options.load)),
           threads_(std::make_unique<detail::TaskThreads>(options.threads)) {
         check_vocabulary(options.allow_unused_embeddings);
@@ -124,6 +143,21 @@ public:
     };
 
 private:
+    static TokenizerConfig changed(TokenizerConfig config, const std::vector<std::string>& special_tokens) {
+        for (const std::string& token : special_tokens) {
+            const auto added = std::find_if(config.added_tokens.begin(), config.added_tokens.end(),
+                                            [&](const AddedToken& known) { return known.content == token; });
+            const bool in_vocabulary = std::any_of(config.vocabulary.begin(), config.vocabulary.end(),
+                                                   [&](const auto& entry) { return entry.token == token; });
+            AddedToken special;
+            special.content = token;
+            special.special = true;
+            if (added != config.added_tokens.end()) *added = special;
+            else if (in_vocabulary) config.added_tokens.push_back(special);
+        }
+        return config;
+    }
+
     void check_vocabulary(bool allow_unused_embeddings) const {
         const auto tokens = static_cast<Index>(tokenizer_.vocab_size());
         const Index rows = config().vocab_size;
