@@ -16,10 +16,32 @@
 #include <utility>
 #include <vector>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 BERT_NAMESPACE_BEGIN
 
 /// One cache line, and the widest vector register in use: rows of packed weights start on it.
 inline constexpr std::size_t buffer_alignment = 64;
+
+namespace detail {
+
+/// Memory is asked for in pages of this size where that much is needed: fewer of them have to be made and looked up.
+inline constexpr std::size_t huge_page = std::size_t{2} << 20;
+
+inline constexpr std::size_t alignment_for(std::size_t bytes) {
+    return bytes >= huge_page ? huge_page : buffer_alignment;
+}
+
+/// Tells the system that [begin, begin + bytes) may lie in huge pages. Only memory that is used becomes resident.
+inline void advise_huge_pages([[maybe_unused]] void* begin, [[maybe_unused]] std::size_t bytes) noexcept {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    ::madvise(begin, bytes / huge_page * huge_page, MADV_HUGEPAGE);
+#endif
+}
+
+}  // namespace detail
 
 /// An owning array of `size()` trivially copyable values, 64-byte aligned, not initialised. Move-only.
 template <class T>
@@ -32,9 +54,11 @@ public:
     /// Errors: std::bad_alloc where `size` values do not fit into memory.
     explicit AlignedBuffer(std::size_t size) : size_(size) {
         if (size > std::numeric_limits<std::size_t>::max() / 2 / sizeof(T)) throw std::bad_alloc();
-        if (size > 0) {
-            data_.reset(static_cast<T*>(::operator new (size * sizeof(T), std::align_val_t{buffer_alignment})));
-        }
+        if (size == 0) return;
+        const std::size_t bytes = size * sizeof(T);
+        const std::size_t alignment = detail::alignment_for(bytes);
+        data_ = Data(static_cast<T*>(::operator new (bytes, std::align_val_t{alignment})), Free{alignment});
+        if (alignment == detail::huge_page) detail::advise_huge_pages(data_.get(), bytes);
     }
 
     T* data() noexcept { return data_.get(); }
@@ -43,10 +67,12 @@ public:
 
 private:
     struct Free {
-        void operator()(T* pointer) const noexcept { ::operator delete (pointer, std::align_val_t{buffer_alignment}); }
+        std::size_t alignment = buffer_alignment;
+        void operator()(T* pointer) const noexcept { ::operator delete (pointer, std::align_val_t{alignment}); }
     };
+    using Data = std::unique_ptr<T, Free>;
 
-    std::unique_ptr<T, Free> data_;
+    Data data_;
     std::size_t size_ = 0;
 };
 

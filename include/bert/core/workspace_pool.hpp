@@ -8,6 +8,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -16,10 +17,11 @@ BERT_NAMESPACE_BEGIN
 /// A pool of threads and the workspaces that use it, kept from call to call.
 class WorkspacePool {
 public:
-    /// threads: see ThreadPool.
-    explicit WorkspacePool(unsigned threads) : threads_(threads) {}
+    /// threads: see ThreadPool. `executor`, where given, takes their place.
+    explicit WorkspacePool(unsigned threads, const std::optional<Executor>& executor = std::nullopt)
+        : threads_(executor ? ThreadPool(*executor) : ThreadPool(threads)) {}
 
-    std::size_t threads() const noexcept { return threads_.size(); }
+    ThreadPool& threads() noexcept { return threads_; }
 
     /// A workspace on loan until the end of the scope.
     class Loan {

@@ -58,25 +58,31 @@ inline void check_json_depth(std::string_view text, const std::filesystem::path&
     }
 }
 
-/// Parses JSON text. `path` is only named in errors. Errors: format.
-inline Json parse_json(std::string_view text, const std::filesystem::path& path) {
+/// Parses JSON text. `path` is only named in errors; `filter`, where given, sees every part as it is read and says
+/// whether to keep it. Errors: format.
+inline Json parse_json(std::string_view text, const std::filesystem::path& path,
+                       const Json::parser_callback_t& filter = nullptr) {
     check_json_depth(text, path);
     try {
-        return Json::parse(text);
+        return Json::parse(text, filter);
     } catch (const Json::exception& e) {
         fail(ErrorKind::format, path, ": ", e.what());
     }
 }
 
 /// Parses a JSON object. Errors: format.
-inline Json parse_json_object(std::string_view text, const std::filesystem::path& path) {
-    Json json = parse_json(text, path);
+inline Json parse_json_object(std::string_view text, const std::filesystem::path& path,
+                              const Json::parser_callback_t& filter = nullptr) {
+    Json json = parse_json(text, path, filter);
     if (!json.is_object()) fail(ErrorKind::format, path, ": expected a JSON object, given ", json.type_name());
     return json;
 }
 
+/// Most bytes of a JSON file.
+inline constexpr std::uintmax_t json_limit = 64u << 20;
+
 /// Reads a file that holds one JSON object (`limit` bytes at most). Errors: file, format.
-inline Json read_json_object(const std::filesystem::path& path, std::uintmax_t limit = 64u << 20) {
+inline Json read_json_object(const std::filesystem::path& path, std::uintmax_t limit = json_limit) {
     return parse_json_object(read_file(path, limit), path);
 }
 

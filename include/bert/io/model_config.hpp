@@ -7,13 +7,23 @@
 #include <bert/error.hpp>
 #include <bert/io/json.hpp>
 
+#include <charconv>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 BERT_NAMESPACE_BEGIN
+
+/// What the logits of a classifier stand for. Where config.json does not say, their number decides.
+enum class ProblemType {
+    regression,    ///< values as they are
+    single_label,  ///< one of several classes (softmax)
+    multi_label,   ///< each class for itself (sigmoid)
+};
 
 /// The sizes and choices that make a BERT encoder. The defaults are those of BERT-base.
 struct ModelConfig {
@@ -33,8 +43,63 @@ struct ModelConfig {
     bool add_cross_attention = false;        ///< a decoder that also attends to an encoder's states
     bool tie_word_embeddings = true;         ///< a language-model head may share its weights with the embeddings
 
+    // Of heads.
+    Index num_labels = 2;                   ///< outputs of a classifier
+    std::map<Index, std::string> id2label;  ///< names of the outputs; those not named are called "LABEL_<id>"
+    std::map<std::string, Index> label2id;  ///< the other way round, as config.json says it
+    std::optional<ProblemType> problem_type;
+    /// The class of the activation of a cross-encoder, as sentence-transformers writes it.
+    std::optional<std::string> cross_encoder_activation;
+
     Index head_dim() const noexcept { return hidden_size / num_attention_heads; }
 };
+
+/// The name of output `id` of a classifier.
+inline std::string label_name(const ModelConfig& config, Index id) {
+    const auto name = config.id2label.find(id);
+    return name == config.id2label.end() ? "LABEL_" + std::to_string(id) : name->second;
+}
+
+namespace detail {
+
+/// Reads what concerns the heads of a model. Errors: format, unsupported (unknown problem_type).
+inline void read_head_config(const Json& json, const std::filesystem::path& path, ModelConfig& config) {
+    constexpr std::int64_t limit = 1 << 28;
+    if (const Json* const names = find(json, "id2label")) {
+        if (!names->is_object()) wrong_type(path, "id2label", "an object of names by number", *names);
+        for (const auto& [key, name] : names->items()) {
+            std::int64_t id = -1;
+            const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
+            if (error != std::errc() || end != key.data() + key.size() || id < 0 || id > limit) {
+                fail(ErrorKind::format, path, ": \"id2label\" names the output \"", key, "\", which is no number");
+            }
+            config.id2label[static_cast<Index>(id)] = name.is_string() ? name.get<std::string>() : name.dump();
+        }
+        config.num_labels = static_cast<Index>(config.id2label.size());
+    } else if (const auto count = get_integer(json, "num_labels", path, 1, limit)) {
+        config.num_labels = static_cast<Index>(*count);
+    }
+    if (const Json* const ids = find(json, "label2id")) {
+        if (!ids->is_object()) wrong_type(path, "label2id", "an object of numbers by name", *ids);
+        for (const auto& [name, id] : ids->items()) {
+            // Some folders carry the names a second time in place of the numbers; id2label then says all.
+            if (id.is_number_integer()) config.label2id[name] = id.get<Index>();
+        }
+    }
+    if (const auto type = get_string(json, "problem_type", path)) {
+        if (*type == "regression") config.problem_type = ProblemType::regression;
+        else if (*type == "single_label_classification") config.problem_type = ProblemType::single_label;
+        else if (*type == "multi_label_classification") config.problem_type = ProblemType::multi_label;
+        else fail(ErrorKind::unsupported, path, ": unknown \"problem_type\" \"", *type, "\"");
+    }
+    config.cross_encoder_activation = get_string(json, "sbert_ce_default_activation_function", path);
+    if (const Json* const own = find(json, "sentence_transformers")) {
+        if (!own->is_object()) wrong_type(path, "sentence_transformers", "an object", *own);
+        if (const auto name = get_string(*own, "activation_fn", path)) config.cross_encoder_activation = name;
+    }
+}
+
+}  // namespace detail
 
 /// Checks that sizes are positive and that heads divide the hidden size. Errors: shape. `source` is named in messages.
 inline void check_model_config(const ModelConfig& config, const std::filesystem::path& source) {
@@ -112,6 +177,7 @@ inline ModelConfig parse_model_config(const Json& json, const std::filesystem::p
             config.architectures.push_back(name.get<std::string>());
         }
     }
+    detail::read_head_config(json, path, config);
     check_model_config(config, path);
     return config;
 }

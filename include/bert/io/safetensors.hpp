@@ -225,6 +225,13 @@ public:
     const std::map<std::string, TensorView>& tensors() const noexcept { return tensors_; }
     const std::filesystem::path& folder() const noexcept { return folder_; }
 
+    /// Bytes of all tensors together.
+    std::size_t bytes() const noexcept {
+        std::size_t sum = 0;
+        for (const auto& [name, tensor] : tensors_) sum += tensor.bytes;
+        return sum;
+    }
+
 private:
     void add(std::vector<TensorView> tensors) {
         for (auto& tensor : tensors) {

@@ -125,7 +125,9 @@ inline Activation dense_activation(const std::string& class_name, const std::fil
     fail(ErrorKind::unsupported, path, ": \"activation_function\" \"", class_name, "\" is not a known activation");
 }
 
-inline DenseConfig read_dense(const std::filesystem::path& folder) {
+/// `features`: what the module should work on, by its name in sentence-transformers; also what it works on where it
+/// does not say.
+inline DenseConfig read_dense(const std::filesystem::path& folder, const char* features = "sentence_embedding") {
     const auto path = folder / "config.json";
     const Json json = read_json_object(path);
     DenseConfig dense;
@@ -142,28 +144,44 @@ inline DenseConfig read_dense(const std::filesystem::path& folder) {
         dense.activation = dense_activation(*name, path);
     dense.residual = get_bool(json, "use_residual", path).value_or(false);
     for (const char* key : {"module_input_name", "module_output_name"}) {
-        if (const auto name = get_string(json, key, path); name && *name != "sentence_embedding") {
-            fail(ErrorKind::unsupported, path, ": \"", key, "\" should be \"sentence_embedding\", given \"", *name,
-                 "\"");
+        if (const auto name = get_string(json, key, path); name && *name != features) {
+            fail(ErrorKind::unsupported, path, ": \"", key, "\" should be \"", features, "\", given \"", *name, "\"");
         }
     }
     return dense;
 }
 
-inline void read_modules(const std::filesystem::path& folder, SentenceConfig& config) {
+/// One module of a folder of sentence-transformers.
+struct ModuleEntry {
+    std::string type;  ///< its Python class with the packages, as modules.json writes it
+    std::string name;  ///< the class alone
+    std::filesystem::path folder;
+};
+
+/// Reads modules.json. Errors: file, format.
+inline std::vector<ModuleEntry> read_module_list(const std::filesystem::path& folder) {
     const auto path = folder / "modules.json";
     const Json list = parse_json(read_file(path, 1 << 20), path);
     if (!list.is_array() || list.empty()) fail(ErrorKind::format, path, ": expected a list of modules");
-    bool pooled = false;
-    for (std::size_t i = 0; i < list.size(); ++i) {
-        const Json& module = list[i];
+    std::vector<ModuleEntry> modules;
+    for (const Json& module : list) {
         const auto type = module.is_object() ? get_string(module, "type", path) : std::nullopt;
-        if (!type) fail(ErrorKind::format, path, ": module ", i, " has no \"type\"");
-        const auto module_folder = inside_folder(folder, get_string(module, "path", path).value_or(""), path);
-        const std::string name = type->substr(type->rfind('.') + 1);
-        const bool ours = type->rfind("sentence_transformers.", 0) == 0;
+        if (!type) fail(ErrorKind::format, path, ": module ", modules.size(), " has no \"type\"");
+        modules.push_back({*type, type->substr(type->rfind('.') + 1),
+                           inside_folder(folder, get_string(module, "path", path).value_or(""), path)});
+    }
+    return modules;
+}
+
+inline void read_modules(const std::filesystem::path& folder, SentenceConfig& config) {
+    const auto path = folder / "modules.json";
+    const std::vector<ModuleEntry> modules = read_module_list(folder);
+    bool pooled = false;
+    for (std::size_t i = 0; i < modules.size(); ++i) {
+        const auto& [type, name, module_folder] = modules[i];
+        const bool ours = type.rfind("sentence_transformers.", 0) == 0;
         if (!ours || (name != "Transformer" && name != "Pooling" && name != "Dense" && name != "Normalize")) {
-            fail(ErrorKind::unsupported, path, ": module type \"", *type, "\" is not supported");
+            fail(ErrorKind::unsupported, path, ": module type \"", type, "\" is not supported");
         }
         if ((name == "Transformer") != (i == 0) || (name == "Pooling") != (i == 1)) {
             fail(ErrorKind::unsupported, path,
@@ -208,7 +226,9 @@ inline void read_sentence_settings(const std::filesystem::path& folder, Sentence
         else if (*name == "dot") config.similarity = Similarity::dot;
         else if (*name == "euclidean") config.similarity = Similarity::euclidean;
         else if (*name == "manhattan") config.similarity = Similarity::manhattan;
-        else fail(ErrorKind::unsupported, path, ": unknown \"similarity_fn_name\" \"", *name, "\"");
+        // Of models with several vectors a text; see ColbertConfig.
+        else if (*name != "maxsim" && *name != "meanmaxsim")
+            fail(ErrorKind::unsupported, path, ": unknown \"similarity_fn_name\" \"", *name, "\"");
     }
 }
 

@@ -11,7 +11,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,14 +46,19 @@ inline const Json& require(const Json& object, const char* key, Json::value_t ty
     return *value;
 }
 
-/// An id or type id: an integer from 0 to 2^31 - 1. `name` says whose it is.
+/// Whether a value is an id or type id: an integer from 0 to 2^31 - 1.
+inline bool is_id(const Json& value) {
+    return value.is_number_unsigned() && value.get<std::uint64_t>() <= std::numeric_limits<std::int32_t>::max();
+}
+
+/// An id or type id. `name` says whose it is. Errors: format.
 inline std::int32_t read_id(const Json& value, std::string_view name, const std::filesystem::path& path) {
-    constexpr auto limit = static_cast<std::uint64_t>(std::numeric_limits<std::int32_t>::max());
-    if (!value.is_number_unsigned() || value.get<std::uint64_t>() > limit) {
-        fail(ErrorKind::format, path, ": the id of \"", name, "\" should be an integer from 0 to ", limit, ", given ",
+    if (!is_id(value)) {
+        fail(ErrorKind::format, path, ": the id of \"", name, "\" should be an integer from 0 to ",
+             std::numeric_limits<std::int32_t>::max(), ", given ",
              value.is_structured() ? value.type_name() : value.dump(-1, ' ', true, Json::error_handler_t::replace));
     }
-    return static_cast<std::int32_t>(value.get<std::uint64_t>());
+    return value.get<std::int32_t>();
 }
 
 /// An added token written as an object. `defaults` supplies the flags that are not given.
@@ -195,7 +202,42 @@ inline void read_post_processor(const Json& json, TokenizerConfig& config, const
     }
 }
 
-inline void read_word_piece_model(const Json& model, TokenizerConfig& config, const std::filesystem::path& path) {
+/// Takes the entries of model.vocab out of a tokenizer.json while it is parsed. As nodes of the document, tens of
+/// thousands of them would take longer than everything else.
+struct VocabularyFilter {
+    std::vector<TokenizerConfig::VocabularyEntry> entries;
+    std::optional<std::pair<std::string, Json>> wrong;  ///< an entry whose value is no id
+
+    /// A part of the document, for parse_json(): false for keys that are not to be kept, and with them their values.
+    bool operator()(int depth, Json::parse_event_t event, const Json& part) {
+        if (event == Json::parse_event_t::key) {
+            if (depth == 1) in_model_ = part == "model";
+            if (depth <= 2) in_vocabulary_ = depth == 2 && in_model_ && part == "vocab";
+            in_entry_ = depth == 3 && in_vocabulary_;
+            if (in_entry_) entries.push_back({part.get_ref<const std::string&>(), 0});
+            return !in_entry_;
+        }
+        if (depth != 3 || !in_entry_) return true;
+        in_entry_ = false;
+        if (event == Json::parse_event_t::value && is_id(part)) {
+            entries.back().id = part.get<std::int32_t>();
+        } else if (!wrong) {
+            const bool is_object = event == Json::parse_event_t::object_start;
+            const bool is_array = event == Json::parse_event_t::array_start;
+            wrong.emplace(entries.back().token, is_object ? Json::object() : is_array ? Json::array() : part);
+        }
+        return true;
+    }
+
+private:
+    bool in_model_ = false;
+    bool in_vocabulary_ = false;
+    bool in_entry_ = false;
+};
+
+/// `filter` holds the vocabulary, which `model` lacks.
+inline void read_word_piece_model(const Json& model, VocabularyFilter& filter, TokenizerConfig& config,
+                                  const std::filesystem::path& path) {
     // Files written before models carried a type are told by their fields.
     const auto type = get_string(model, "type", path);
     if (type ? *type != "WordPiece" : model.contains("merges") || !model.contains("continuing_subword_prefix")) {
@@ -206,11 +248,9 @@ inline void read_word_piece_model(const Json& model, TokenizerConfig& config, co
     const auto longest = get_integer(model, "max_input_chars_per_word", path, 0, std::int64_t{1} << 53);
     if (!longest) fail(ErrorKind::format, path, ": \"max_input_chars_per_word\" is missing");
     config.max_input_chars_per_word = static_cast<std::size_t>(*longest);
-    const Json& vocabulary = require(model, "vocab", Json::value_t::object, path);
-    config.vocabulary.reserve(vocabulary.size());
-    for (auto it = vocabulary.begin(); it != vocabulary.end(); ++it) {
-        config.vocabulary.push_back({it.key(), read_id(it.value(), it.key(), path)});
-    }
+    require(model, "vocab", Json::value_t::object, path);
+    if (filter.wrong) read_id(filter.wrong->second, filter.wrong->first, path);
+    config.vocabulary = std::move(filter.entries);
 }
 
 inline void read_decoder(const Json& json, DecoderConfig& config, const std::filesystem::path& path) {
@@ -226,12 +266,13 @@ inline void read_decoder(const Json& json, DecoderConfig& config, const std::fil
 /// Reads tokenizer.json. Truncation and padding written there are defaults of one library's calls, not part of the
 /// tokenizer, and are read over.
 inline void read_tokenizer_json(const std::filesystem::path& path, TokenizerConfig& config) {
-    const Json json = read_json_object(path);
+    VocabularyFilter filter;
+    const Json json = parse_json_object(read_file(path, json_limit), path, std::ref(filter));
     config.source = path.string();
     if (const auto version = get_string(json, "version", path); version && *version != "1.0") {
         fail(ErrorKind::unsupported, path, ": version \"", *version, "\"; supported is 1.0");
     }
-    read_word_piece_model(require(json, "model", Json::value_t::object, path), config, path);
+    read_word_piece_model(require(json, "model", Json::value_t::object, path), filter, config, path);
     if (const Json* normalizer = find(json, "normalizer")) {
         int stage = 0;
         read_normalizer(*normalizer, config.normalizer, stage, path);

@@ -54,6 +54,11 @@ public:
         std::visit([&](const auto& model) { model.forward(batch, x, workspace); }, model_);
     }
 
+    /// See BertModel::pool().
+    Matrix pool(const ConstRows<float>& hidden, const Batch& batch, Workspace& workspace) const {
+        return std::visit([&](const auto& model) { return model.pool(hidden, batch, workspace); }, model_);
+    }
+
 private:
     // In the order of WeightType.
     std::variant<BertModel<float>, BertModel<bfloat16>, BertModel<std::int8_t>> model_;

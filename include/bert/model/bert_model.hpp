@@ -84,6 +84,11 @@ public:
         ModelConfig config = load_model_config(folder);
         const Checkpoint checkpoint(folder, options.memory_map);
         Weights weights = Weights::of_encoder(checkpoint, options.kernels);
+        if (options.warning && kernels_unoptimised()) {
+            options.warning(
+                "the kernels of bert.hpp were compiled without optimisation and are tens of times slower than they "
+                "could be: compile with -O2, or link bert::compiled");
+        }
         return load(std::move(config), weights);
     }
 
@@ -112,11 +117,6 @@ public:
         std::optional<Pooler<W>> pooler;
         if (weights.has("pooler.dense.weight")) pooler.emplace(weights.linear<W>({"pooler.dense"}, hidden, hidden));
         weights.check_all_used();
-        if (options.warning && kernels_unoptimised()) {
-            options.warning(
-                "the kernels of bert.hpp were compiled without optimisation and are tens of times slower than they "
-                "could be: compile with -O2, or link bert::compiled");
-        }
         return BertModel(std::move(config), std::move(embeddings), Encoder<W>(std::move(layers)), std::move(pooler));
     }
 
@@ -147,10 +147,16 @@ public:
         output.last_hidden_state.resize(batch.tokens(), config_.hidden_size);
         forward(batch, output.last_hidden_state, workspace, options.hidden_states ? &output.hidden_states : nullptr,
                 options.attentions ? &output.attentions : nullptr);
-        if (options.pooler_output) {
-            output.pooler_output = pooler_->forward(output.last_hidden_state, batch, workspace);
-        }
+        if (options.pooler_output) output.pooler_output = pool(output.last_hidden_state, batch, workspace);
         return output;
+    }
+
+    /// BERT's pooler on the last hidden states (tokens x hidden) of a batch: texts x hidden. Errors: input (no pooler).
+    RowMatrix<Scalar> pool(const ConstRows<Scalar>& hidden, const Batch& batch, Workspace& workspace) const {
+        if (!pooler_) {
+            detail::fail(ErrorKind::input, "pooler_output was asked for, but the checkpoint has no pooler");
+        }
+        return pooler_->forward(hidden, batch, workspace);
     }
 
     /// The pass itself, into x (tokens x hidden); once the workspace has its size, nothing is allocated on the way.

@@ -2,6 +2,7 @@
 // Depends on core, io and nn/embeddings.
 #pragma once
 
+#include <bert/core/arena.hpp>
 #include <bert/core/float16.hpp>
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
@@ -10,11 +11,11 @@
 #include <bert/nn/embeddings.hpp>
 #include <bert/nn/linear.hpp>
 
-#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
-#include <limits>
 #include <memory>
+#include <numeric>
 #include <set>
 #include <string>
 #include <string_view>
@@ -56,17 +57,26 @@ public:
     /// Tensors whose names start with `prefix`. `checkpoint` must outlive this object. Layers are made for the kernel
     /// table called `kernels`, see choose_kernels().
     Weights(const Checkpoint& checkpoint, std::string prefix, std::string kernels = {})
-        : checkpoint_(checkpoint), prefix_(std::move(prefix)), kernels_(std::move(kernels)) {}
+        : checkpoint_(checkpoint),
+          prefix_(std::move(prefix)),
+          kernels_(std::move(kernels)),
+          arena_(std::make_shared<Arena>()) {}
 
     /// The BERT encoder's tensors, with the prefix they have in this checkpoint. Errors: format (no encoder in it).
     static Weights of_encoder(const Checkpoint& checkpoint, const std::string& kernels = {}) {
         const std::string known = "embeddings.word_embeddings.weight";
         for (const char* prefix : {"", "bert."}) {
-            if (checkpoint.find(prefix + known)) return Weights(checkpoint, prefix, kernels);
+            if (!checkpoint.find(prefix + known)) continue;
+            Weights weights(checkpoint, prefix, kernels);
+            weights.arena_ = std::make_shared<Arena>(checkpoint.bytes());
+            return weights;
         }
         detail::fail(ErrorKind::format, checkpoint.folder(), ": the weights have no tensor \"", known,
                      "\", with or without the prefix \"bert.\"");
     }
+
+    /// What the names of this object's tensors start with in the checkpoint.
+    const std::string& prefix() const noexcept { return prefix_; }
 
     /// Whether a tensor of that name exists.
     bool has(const std::string& name) const { return find(name) != nullptr; }
@@ -107,27 +117,35 @@ public:
         return linear_of<W>(tensors, in_features, out_features);
     }
 
-    /// The same, given the names of each weight and bias. Errors: as matrix().
+    /// The same, given the names of each weight and bias; an empty name stands for no bias. Errors: as matrix().
     template <class W>
     Linear<W> linear_of(const std::vector<std::pair<std::string, std::string>>& names, Index in_features,
                         Index out_features) {
         using Scalar = typename Linear<W>::Scalar;
-        std::vector<std::pair<const TensorView*, const TensorView*>> parts;
-        for (const auto& [weight_name, bias_name] : names) {
-            const TensorView& weight = get(weight_name, {out_features, in_features});
-            parts.emplace_back(&weight, &get(bias_name, {out_features}));
+        // Nothing is allocated before all sizes have been found to be those of tensors in the file.
+        std::vector<std::pair<const TensorView*, const TensorView*>> tensors;
+        for (const auto& [weight, bias] : names) {
+            const TensorView* const bias_tensor = bias.empty() ? nullptr : &get(bias, {out_features});
+            tensors.emplace_back(&get(weight, {out_features, in_features}), bias_tensor);
         }
-        // Allocated only now: the sizes have been found to be those of tensors in the file.
-        const Index outputs = static_cast<Index>(names.size()) * out_features;
-        RowMatrix<Scalar> weight(outputs, in_features);
-        Vector<Scalar> bias(outputs);
-        Index row = 0;
-        for (const auto& [part_weight, part_bias] : parts) {
-            convert(*part_weight, weight.data() + row * in_features);
-            convert(*part_bias, bias.data() + row);
-            row += out_features;
+        std::vector<RowMatrix<Scalar>> converted(tensors.size());  // of those that are not read in place
+        std::vector<typename Linear<W>::WeightRows> weights;
+        Vector<Scalar> bias = Vector<Scalar>::Zero(static_cast<Index>(names.size()) * out_features);
+        for (std::size_t i = 0; i < tensors.size(); ++i) {
+            const auto& [weight, part_of_bias] = tensors[i];
+            const auto* values = in_place<Scalar>(*weight);
+            if (!values) {
+                converted[i].resize(out_features, in_features);
+                convert(*weight, converted[i].data());
+                values = converted[i].data();
+            }
+            weights.emplace_back(values, out_features, in_features, Eigen::OuterStride<>(in_features));
+            if (part_of_bias) convert(*part_of_bias, bias.data() + static_cast<Index>(i) * out_features);
         }
-        return Linear<W>(weight, bias, choose_kernels<Scalar>(kernels_));
+        Linear<W> linear(weights, bias, choose_kernels<Scalar>(kernels_), *arena_);
+        // The values were packed: the file's own copy need not stay in memory.
+        for (const auto& [weight, part_of_bias] : tensors) weight->file->drop_pages(weight->data, weight->bytes);
+        return linear;
     }
 
     /// The layer norm "<name>.weight" and "<name>.bias" of `size` features. Errors: as matrix().
@@ -203,6 +221,18 @@ private:
         return *tensor;
     }
 
+    /// The values of a tensor that are stored as they are needed, else null. Errors: format (not finite).
+    template <class T>
+    static const T* in_place(const TensorView& tensor) {
+        if (!std::is_same_v<T, float> || tensor.dtype != DType::f32 ||
+            reinterpret_cast<std::uintptr_t>(tensor.data) % alignof(float) != 0) {
+            return nullptr;
+        }
+        const auto* const values = reinterpret_cast<const T*>(tensor.data);
+        check_finite(tensor, values);
+        return values;
+    }
+
     template <class T>
     static void convert(const TensorView& tensor, T* out) {
         const auto count = static_cast<std::size_t>(tensor.elements());
@@ -211,18 +241,28 @@ private:
             case DType::bf16: detail::convert_values<bfloat16>(tensor.data, count, out); break;
             default: detail::convert_values<float>(tensor.data, count, out); break;
         }
-        bool finite = true;
-        for (std::size_t i = 0; i < count; ++i) finite &= std::abs(out[i]) <= std::numeric_limits<T>::max();
-        if (!finite) {
+        check_finite(tensor, out);
+    }
+
+    template <class T>
+    static void check_finite(const TensorView& tensor, const T* values) {
+        // x - x is 0 for finite numbers and NaN for others. Several sums at once keep the processor busy.
+        T sums[8] = {};
+        const auto count = static_cast<std::size_t>(tensor.elements());
+        std::size_t i = 0;
+        for (; i + 8 <= count; i += 8) {
+            for (std::size_t j = 0; j < 8; ++j) sums[j] += values[i + j] - values[i + j];
+        }
+        for (; i < count; ++i) sums[0] += values[i] - values[i];
+        if (!(std::accumulate(sums, sums + 8, T(0)) == T(0))) {
             detail::fail(ErrorKind::format, tensor.path, ": tensor \"", tensor.name, "\" holds infinities or NaNs");
         }
-        // The values were copied: the file's own copy need not stay in memory.
-        tensor.file->drop_pages(tensor.data, tensor.bytes);
     }
 
     const Checkpoint& checkpoint_;
     std::string prefix_;
     std::string kernels_;
+    std::shared_ptr<Arena> arena_;
     std::set<std::string> used_;
 };
 

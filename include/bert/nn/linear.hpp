@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bert/core/activation.hpp>
+#include <bert/core/arena.hpp>
 #include <bert/core/buffer.hpp>
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
@@ -10,7 +11,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <type_traits>
+#include <vector>
 
 BERT_NAMESPACE_BEGIN
 
@@ -51,23 +54,33 @@ public:
     /// Errors: shape.
     Linear(const ConstRows<Scalar>& weight, const Eigen::Ref<const Vector<Scalar>>& bias,
            const KernelTable<Scalar>& kernels = choose_kernels<Scalar>())
-        : kernels_(&kernels),
-          in_features_(weight.cols()),
-          out_features_(weight.rows()),
-          packed_(kernel().packed_size(weight.rows(), weight.cols())),
-          bias_(static_cast<std::size_t>(padded_size(kernel(), weight.rows()))) {
-        if (bias.size() != 0 && bias.size() != weight.rows()) {
-            detail::fail(ErrorKind::shape, "Linear: a weight of ", weight.rows(), " x ", weight.cols(),
-                         " needs a bias of ", weight.rows(), " values, given ", bias.size());
+        : Linear({Eigen::Map<const RowMatrix<Scalar>, 0, Eigen::OuterStride<>>(
+                     weight.data(), weight.rows(), weight.cols(), Eigen::OuterStride<>(weight.outerStride()))},
+                 bias, kernels, Arena()) {}
+
+    using WeightRows = Eigen::Map<const RowMatrix<Scalar>, 0, Eigen::OuterStride<>>;
+
+    /// Several layers with the same input as one, whose outputs stand one after another. Weights are kept in `arena`.
+    /// Errors: shape.
+    Linear(const std::vector<WeightRows>& weights, const Eigen::Ref<const Vector<Scalar>>& bias,
+           const KernelTable<Scalar>& kernels, Arena&& arena)
+        : Linear(weights, bias, kernels, arena) {}
+    Linear(const std::vector<WeightRows>& weights, const Eigen::Ref<const Vector<Scalar>>& bias,
+           const KernelTable<Scalar>& kernels, Arena& arena)
+        : kernels_(&kernels), in_features_(weights.front().cols()), out_features_(0) {
+        for (const WeightRows& weight : weights) out_features_ += weight.rows();
+        if (bias.size() != 0 && bias.size() != out_features_) {
+            detail::fail(ErrorKind::shape, "Linear: a weight of ", out_features_, " x ", in_features_,
+                         " needs a bias of ", out_features_, " values, given ", bias.size());
         }
-        if (weight.outerStride() == weight.cols()) {
-            kernel().pack(weight.data(), out_features_, in_features_, packed_.data());
-        } else {
-            const RowMatrix<Scalar> dense = weight;
-            kernel().pack(dense.data(), out_features_, in_features_, packed_.data());
-        }
-        std::fill_n(bias_.data(), bias_.size(), Scalar(0));
-        std::copy_n(bias.data(), bias.size(), bias_.data());
+        const auto packed = arena.take<W>(kernel().packed_size(out_features_, in_features_));
+        pack(weights, packed.get());
+        packed_ = packed;
+        const auto padded = static_cast<std::size_t>(padded_size(kernel(), out_features_));
+        const auto padded_bias = arena.take<Scalar>(padded);
+        std::fill_n(padded_bias.get(), padded, Scalar(0));
+        std::copy_n(bias.data(), bias.size(), padded_bias.get());
+        bias_ = padded_bias;
     }
 
     Index in_features() const noexcept { return in_features_; }
@@ -91,6 +104,27 @@ public:
 
 private:
     const LinearKernel<Scalar, W>& kernel() const noexcept { return linear_kernel<W>(*kernels_); }
+
+    void pack(const std::vector<WeightRows>& weights, W* packed) const {
+        const auto is_whole = [this](const WeightRows& weight) {
+            return weight.outerStride() == in_features_ &&
+                   (weight.rows() % kernel().panel_width == 0 || out_features_ == weight.rows());
+        };
+        if (std::all_of(weights.begin(), weights.end(), is_whole)) {
+            for (const WeightRows& weight : weights) {
+                kernel().pack(weight.data(), weight.rows(), in_features_, packed);
+                packed += kernel().packed_size(weight.rows(), in_features_);
+            }
+            return;
+        }
+        RowMatrix<Scalar> all(out_features_, in_features_);
+        Index row = 0;
+        for (const WeightRows& weight : weights) {
+            all.middleRows(row, weight.rows()) = weight;
+            row += weight.rows();
+        }
+        kernel().pack(all.data(), out_features_, in_features_, packed);
+    }
 
     template <class Output>
     void check(const ConstRows<Scalar>& x, const Output& y) const {
@@ -122,8 +156,8 @@ private:
             a.x_stride = x.outerStride();
             a.rows = std::min(detail::row_block, x.rows() - row);
             a.in_features = in_features_;
-            a.packed = packed_.data();
-            a.bias = bias_.data();
+            a.packed = packed_.get();
+            a.bias = bias_.get();
             a.activation = activation;
             a.residual = residual ? residual + row * residual_stride : nullptr;
             a.residual_stride = residual_stride;
@@ -139,8 +173,8 @@ private:
     const KernelTable<Scalar>* kernels_;
     Index in_features_;
     Index out_features_;
-    AlignedBuffer<W> packed_;
-    AlignedBuffer<Scalar> bias_;
+    std::shared_ptr<const W> packed_;
+    std::shared_ptr<const Scalar> bias_;
 };
 
 BERT_NAMESPACE_END

@@ -71,7 +71,7 @@ public:
     const AnyDecoderModel& model() const noexcept { return model_; }
     const std::optional<Tokenizer>& tokenizer() const noexcept { return tokenizer_; }
     const GenerationConfig& generation_config() const noexcept { return generation_config_; }
-    std::size_t threads() const noexcept { return workspaces_->threads(); }
+    std::size_t threads() const noexcept { return workspaces_->threads().size(); }
 
 private:
     static AnyDecoderModel load(const std::filesystem::path& folder, const LanguageModelOptions& options) {

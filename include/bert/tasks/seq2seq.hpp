@@ -108,7 +108,7 @@ public:
     const AnyDecoderModel& decoder() const noexcept { return decoder_; }
     const std::optional<Tokenizer>& tokenizer() const noexcept { return tokenizer_; }
     const GenerationConfig& generation_config() const noexcept { return generation_config_; }
-    std::size_t threads() const noexcept { return workspaces_->threads(); }
+    std::size_t threads() const noexcept { return workspaces_->threads().size(); }
 
     /// The states that the decoder attends to, brought to its hidden size: tokens x hidden for a checked batch.
     Matrix encode(const Batch& batch, Workspace& workspace) const {

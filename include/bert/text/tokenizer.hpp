@@ -98,6 +98,11 @@ public:
             const std::string* token = find_token(id);
             if (token && !(skip_special_tokens && pipeline_.added().is_special(*token))) tokens.push_back(*token);
         }
+        return decode_tokens(std::move(tokens));
+    }
+
+    /// The text of tokens, put together by the tokenizer's decoder.
+    std::string decode_tokens(std::vector<std::string> tokens) const {
         return detail::decode_tokens(std::move(tokens), decoder_);
     }
 

@@ -55,15 +55,14 @@ public:
     /// meant).
     explicit Vocabulary(std::vector<Entry> entries, std::string_view source = "vocabulary")
         : entries_(std::move(entries)) {
-        const auto by_text = [](const Entry& a, const Entry& b) { return a.token < b.token; };
-        const auto same_text = [](const Entry& a, const Entry& b) { return a.token == b.token; };
-        // Vocabularies read from files are sorted already.
-        if (!std::is_sorted(entries_.begin(), entries_.end(), by_text)) {
-            std::sort(entries_.begin(), entries_.end(), by_text);
-        }
-        const auto twice = std::adjacent_find(entries_.begin(), entries_.end(), same_text);
-        if (twice != entries_.end()) {
-            fail(ErrorKind::vocabulary, source, ": the vocabulary holds \"", twice->token, "\" twice");
+        sort_by_id();
+        sort_by_token();
+        const auto same_text = [this](std::uint32_t a, std::uint32_t b) {
+            return entries_[a].token == entries_[b].token;
+        };
+        const auto twice = std::adjacent_find(by_token_.begin(), by_token_.end(), same_text);
+        if (twice != by_token_.end()) {
+            fail(ErrorKind::vocabulary, source, ": the vocabulary holds \"", entries_[*twice].token, "\" twice");
         }
         // An id takes a slot of the table, so ids far beyond the number of tokens are refused before they cost memory.
         const std::size_t limit = std::max<std::size_t>(std::size_t{1} << 16, 64 * entries_.size());
@@ -76,7 +75,10 @@ public:
                      " (for ", entries_.size(), " tokens), given ", id);
             }
         }
-        sort_by_id();
+        by_id_.resize(entries_.empty() ? 0 : static_cast<std::size_t>(entries_.back().id) + 1, absent);
+        for (std::size_t i = 0; i < entries_.size(); ++i) {
+            by_id_[static_cast<std::size_t>(entries_[i].id)] = static_cast<std::uint32_t>(i);
+        }
     }
 
     /// Number of tokens, which is less than id_limit() where ids have holes.
@@ -106,21 +108,32 @@ public:
     const std::vector<std::uint32_t>& by_token() const noexcept { return by_token_; }
 
 private:
-    /// Brings entries_, sorted by token, into the order of ids, where frequent tokens lie close together.
+    /// Files mostly list tokens in the order of ids, where frequent ones lie close together.
     void sort_by_id() {
-        std::vector<std::pair<std::int32_t, std::uint32_t>> order;  // of ids and indices
-        order.reserve(entries_.size());
-        for (const Entry& entry : entries_) order.emplace_back(entry.id, static_cast<std::uint32_t>(order.size()));
-        std::sort(order.begin(), order.end());
-        std::vector<Entry> sorted;
-        sorted.reserve(entries_.size());
-        by_token_.resize(entries_.size());
-        by_id_.resize(order.empty() ? 0 : static_cast<std::size_t>(order.back().first) + 1, absent);
-        for (const auto& [id, index] : order) {
-            by_token_[index] = by_id_[static_cast<std::size_t>(id)] = static_cast<std::uint32_t>(sorted.size());
-            sorted.push_back(std::move(entries_[index]));
+        const auto before = [](const Entry& a, const Entry& b) {
+            return a.id != b.id ? a.id < b.id : a.token < b.token;
+        };
+        if (!std::is_sorted(entries_.begin(), entries_.end(), before)) {
+            std::sort(entries_.begin(), entries_.end(), before);
         }
-        entries_ = std::move(sorted);
+    }
+
+    void sort_by_token() {
+        // The first bytes as a number decide most comparisons without touching the strings.
+        std::vector<std::pair<std::uint64_t, std::uint32_t>> order;
+        order.reserve(entries_.size());
+        for (const Entry& entry : entries_) {
+            std::uint64_t start = 0;
+            for (std::size_t i = 0; i < 8; ++i) {
+                start = start << 8 | (i < entry.token.size() ? static_cast<unsigned char>(entry.token[i]) : 0u);
+            }
+            order.emplace_back(start, static_cast<std::uint32_t>(order.size()));
+        }
+        std::sort(order.begin(), order.end(), [this](const auto& a, const auto& b) {
+            return a.first != b.first ? a.first < b.first : entries_[a.second].token < entries_[b.second].token;
+        });
+        by_token_.reserve(order.size());
+        for (const auto& [start, index] : order) by_token_.push_back(index);
     }
 
     static constexpr std::uint32_t absent = 0xFFFFFFFF;

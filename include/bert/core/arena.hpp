@@ -1,0 +1,43 @@
+// Memory for the weights of a model, cut from few large pieces. Depends on core/buffer.
+#pragma once
+
+#include <bert/core/buffer.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <new>
+#include <type_traits>
+
+BERT_NAMESPACE_BEGIN
+
+/// Lends arrays that live as long as anyone holds them. They lie side by side in large pieces of memory, for which the
+/// system has huge pages: reading weights then misses fewer addresses in the processor's tables.
+class Arena {
+public:
+    /// `piece`: bytes to take from the system at once, as much as will be needed if that is known.
+    explicit Arena(std::size_t piece = 0) : piece_size_(piece) {}
+
+    /// `count` uninitialised values, 64-byte aligned. Errors: std::bad_alloc.
+    template <class T>
+    std::shared_ptr<T> take(std::size_t count) {
+        static_assert(std::is_trivially_copyable_v<T>, "an Arena holds plain values");
+        if (count > std::numeric_limits<std::size_t>::max() / 4 / sizeof(T)) throw std::bad_alloc();
+        const std::size_t bytes = (count * sizeof(T) + buffer_alignment - 1) / buffer_alignment * buffer_alignment;
+        if (!piece_ || piece_->size() - used_ < bytes) {
+            piece_ = std::make_shared<AlignedBuffer<std::byte>>(std::max(bytes, piece_size_));
+            used_ = 0;
+        }
+        T* const memory = reinterpret_cast<T*>(piece_->data() + used_);
+        used_ += bytes;
+        return std::shared_ptr<T>(piece_, memory);
+    }
+
+private:
+    std::size_t piece_size_;
+    std::shared_ptr<AlignedBuffer<std::byte>> piece_;
+    std::size_t used_ = 0;
+};
+
+BERT_NAMESPACE_END

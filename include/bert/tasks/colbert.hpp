@@ -1,0 +1,171 @@
+// Texts to one vector per token, compared by late interaction (ColBERT). Depends on io, model and tasks/task_model.
+#pragma once
+
+#include <bert/core/matrix.hpp>
+#include <bert/error.hpp>
+#include <bert/io/colbert_config.hpp>
+#include <bert/model/dense.hpp>
+#include <bert/model/task_heads.hpp>
+#include <bert/nn/pooling.hpp>
+#include <bert/tasks/similarity.hpp>
+#include <bert/tasks/task_model.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+BERT_NAMESPACE_BEGIN
+
+/// The vectors of a text.
+struct TokenVectors {
+    Matrix vectors;          ///< tokens that count x dimension
+    bool truncated = false;  ///< whether tokens of the text were left out to respect a limit
+};
+
+/// sum over the query's vectors of the highest dot product with any of the document's (Khattab and Zaharia 2020,
+/// section 3.3). Errors: shape.
+inline double max_sim(const ConstRows<float>& query, const ConstRows<float>& document) {
+    const Matrix products = similarity(query, document, Similarity::dot);
+    if (products.cols() == 0) return 0;
+    return products.rowwise().maxCoeff().cast<double>().sum();
+}
+
+/// Late interaction, ColBERT (Khattab and Zaharia 2020, https://arxiv.org/abs/2004.12832): a query's tokens each look
+/// for the most alike token of a document.
+///
+/// Opens checkpoints of the ColBERT authors (class HF_ColBERT: projection "linear.weight", settings in
+/// artifact.metadata), folders of PyLate and of sentence-transformers' MultiVectorEncoder, and follows the latter:
+/// queries begin with [CLS] and a marker, and are filled up with [MASK] tokens that others do not attend to; documents
+/// begin with another marker and lose the tokens of the skiplist, which is punctuation. Const calls may be made from
+/// several threads at once.
+class Colbert {
+public:
+    /// Errors: file, format, shape, vocabulary (no mask token), unsupported (no such head in the folder, other
+    /// modules).
+    explicit Colbert(const std::filesystem::path& folder, const TaskOptions& options = {})
+        : Colbert(load_colbert_config(folder), options) {}
+
+    std::vector<TokenVectors> encode_query(const std::vector<std::string>& queries) const {
+        EncodeOptions limit;
+        limit.max_length = task_.max_length();
+        if (config_.expand_queries && config_.fixed_length) limit.max_length = config_.expansion_length;
+        else if (config_.query_length) limit.max_length = std::min(*config_.query_length, task_.max_length());
+        return encode(queries, config_.query_prompt, limit, true);
+    }
+
+    std::vector<TokenVectors> encode_document(const std::vector<std::string>& documents) const {
+        EncodeOptions limit;
+        limit.max_length = std::min(config_.document_length.value_or(task_.max_length()), task_.max_length());
+        return encode(documents, config_.document_prompt, limit, false);
+    }
+
+    /// The score of every query (rows) with every document (columns), by max_sim(). Errors: shape.
+    Matrix scores(const std::vector<TokenVectors>& queries, const std::vector<TokenVectors>& documents) const {
+        Matrix result(static_cast<Index>(queries.size()), static_cast<Index>(documents.size()));
+        for (Index q = 0; q < result.rows(); ++q) {
+            const Matrix& query = queries[static_cast<std::size_t>(q)].vectors;
+            const double divisor = config_.mean_max_sim ? static_cast<double>(std::max<Index>(query.rows(), 1)) : 1.0;
+            for (Index d = 0; d < result.cols(); ++d) {
+                const double score = max_sim(query, documents[static_cast<std::size_t>(d)].vectors);
+                result(q, d) = static_cast<float>(score / divisor);
+            }
+        }
+        return result;
+    }
+
+    /// Length of a token's vector.
+    Index dimension() const noexcept {
+        return projections_.empty() ? task_.config().hidden_size : projections_.back().out_features();
+    }
+
+    const ColbertConfig& config() const noexcept { return config_; }
+    const TaskModel& task() const noexcept { return task_; }
+
+private:
+    Colbert(ColbertConfig config, const TaskOptions& options)
+        : config_(std::move(config)),
+          projections_(load_projections(config_, options.load)),
+          task_(config_.transformer_folder,
+                with_length_limit(options, config_.max_seq_length, config_.transformer_folder),
+                {config_.do_lower_case, config_.markers}) {
+        const Tokenizer& tokenizer = task_.tokenizer();
+        if (config_.expand_queries && !tokenizer.mask_id()) {
+            detail::fail(ErrorKind::vocabulary, config_.transformer_folder,
+                         ": queries are to be filled up with mask tokens, but the tokenizer has none");
+        }
+        for (const std::string& word : config_.skiplist) {
+            if (const auto id = tokenizer.token_to_id(word)) skiplist_.insert(*id);
+        }
+    }
+
+    static std::vector<Dense> load_projections(const ColbertConfig& config, const LoadOptions& options) {
+        std::vector<Dense> layers;
+        Index size = load_model_config(config.transformer_folder).hidden_size;
+        if (!config.projections) {
+            const HeadFolder heads(config.transformer_folder, Task::late_interaction, options);
+            const TensorView* const weight = heads.checkpoint().find("linear.weight");
+            const Index outputs = weight && weight->shape.size() == 2 ? weight->shape[0] : 128;
+            layers.emplace_back(heads.linear_without_bias("linear", outputs), Activation::identity);
+            return layers;
+        }
+        for (const DenseConfig& dense : *config.projections) {
+            if (dense.in_features != size) {
+                detail::fail(ErrorKind::shape, dense.folder, ": \"in_features\" should be ", size, ", given ",
+                             dense.in_features);
+            }
+            layers.push_back(load_dense(dense, options));
+            size = dense.out_features;
+        }
+        return layers;
+    }
+
+    std::vector<TokenVectors> encode(const std::vector<std::string>& texts, const std::string& prompt,
+                                     const EncodeOptions& limit, bool query) const {
+        std::vector<TokenVectors> results(texts.size());
+        TaskRun run(task_, [&](const TaskStep& step) {
+            for (Index i = 0; i < step.batch.texts(); ++i) {
+                const auto begin = static_cast<std::size_t>(step.batch.offsets[static_cast<std::size_t>(i)]);
+                results[step.first + static_cast<std::size_t>(i)].vectors =
+                    project(step.rows(i), query ? nullptr : step.batch.ids.data() + begin, step.workspace);
+            }
+        });
+        for (std::size_t i = 0; i < texts.size(); ++i) {
+            Encoding encoding = task_.tokenizer().encode(prompt + texts[i], limit);
+            results[i].truncated = encoding.truncated;
+            if (query && config_.expand_queries && encoding.size() < config_.expansion_length) {
+                encoding.ids.resize(config_.expansion_length, *task_.tokenizer().mask_id());
+                encoding.type_ids.resize(config_.expansion_length, 0);
+                encoding.attention_mask.resize(config_.expansion_length, config_.attend_to_expansion ? 1 : 0);
+            }
+            run.add(encoding);
+            if (run.full()) run.compute();
+        }
+        run.compute();
+        return results;
+    }
+
+    /// hidden: tokens x hidden; `ids`, where given, are the tokens, of which those of the skiplist are left out.
+    Matrix project(const ConstRows<float>& hidden, const std::int32_t* ids, Workspace& workspace) const {
+        Matrix rows(hidden.rows(), hidden.cols());
+        Index kept = 0;
+        for (Index i = 0; i < hidden.rows(); ++i) {
+            if (!ids || skiplist_.count(ids[i]) == 0) rows.row(kept++) = hidden.row(i);
+        }
+        rows.conservativeResize(kept, Eigen::NoChange);
+        for (const Dense& layer : projections_) rows = layer.forward(rows, workspace);
+        if (config_.normalize) normalize_rows(rows);
+        return rows;
+    }
+
+    ColbertConfig config_;
+    std::vector<Dense> projections_;
+    TaskModel task_;
+    std::set<std::int32_t> skiplist_;
+};
+
+BERT_NAMESPACE_END

@@ -1,0 +1,89 @@
+// What next-sentence prediction, text classification and reranking share: a dense layer on BERT's pooled vector of a
+// text or a pair of texts. Depends on core, text, model and tasks/task_model.
+#pragma once
+
+#include <bert/core/matrix.hpp>
+#include <bert/error.hpp>
+#include <bert/model/task_heads.hpp>
+#include <bert/tasks/task_model.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+BERT_NAMESPACE_BEGIN
+
+/// Two texts that belong together: question and context, query and document, premise and hypothesis.
+struct TextPair {
+    std::string first;
+    std::string second;
+};
+
+/// logits = W pooled + b for texts and pairs of texts, which get the token types of the tokenizer's template.
+class PooledClassifier {
+public:
+    /// A text, or a pair. The views must live until the call returns.
+    struct Input {
+        std::string_view first;
+        std::optional<std::string_view> second;
+    };
+
+    struct Logits {
+        Matrix values;                ///< inputs x labels
+        std::vector<bool> truncated;  ///< per input: whether tokens were left out to respect max_length()
+    };
+
+    /// `head`: name of the dense layer in the checkpoint; `labels`: its outputs, config.json's num_labels where not
+    /// given. Errors: those of TaskModel and HeadFolder; format (no pooler).
+    PooledClassifier(const std::filesystem::path& folder, Task task, const char* head, std::optional<Index> labels,
+                     const TaskOptions& options, const TokenizerChanges& changes = {})
+        : PooledClassifier(folder, HeadFolder(folder, task, options.load), head, labels, options, changes) {}
+
+    const TaskModel& task() const noexcept { return task_; }
+    Index labels() const noexcept { return head_.out_features(); }
+
+    /// The logits of all inputs; `truncation` says which text of a pair gives way. Errors: input (that truncation
+    /// cannot make a pair fit; a token type the model does not have), format (invalid UTF-8, where that is refused).
+    Logits compute(const std::vector<Input>& inputs,
+                   TruncationStrategy truncation = TruncationStrategy::longest_first) const {
+        Logits logits;
+        logits.values.resize(static_cast<Index>(inputs.size()), labels());
+        TaskRun run(task_, [&](const TaskStep& step) {
+            const Matrix pooled = task_.model().pool(step.hidden, step.batch, step.workspace);
+            head_.forward(pooled, logits.values.middleRows(static_cast<Index>(step.first), pooled.rows()),
+                          step.workspace);
+        });
+        EncodeOptions options;
+        options.max_length = task_.max_length();
+        options.truncation = truncation;
+        TokenIds ids;
+        for (const Input& input : inputs) {
+            if (input.second) task_.tokenizer().encode_ids(input.first, *input.second, options, ids);
+            else task_.tokenizer().encode_ids(input.first, options, ids);
+            logits.truncated.push_back(ids.truncated);
+            run.add(ids);
+            if (run.full()) run.compute();
+        }
+        run.compute();
+        return logits;
+    }
+
+private:
+    PooledClassifier(const std::filesystem::path& folder, const HeadFolder& heads, const char* head,
+                     std::optional<Index> labels, const TaskOptions& options, const TokenizerChanges& changes)
+        : head_(heads.linear(head, labels.value_or(heads.config().num_labels))), task_(folder, options, changes) {
+        if (!task_.model().has_pooler()) {
+            detail::fail(ErrorKind::format, folder, ": the head \"", head,
+                         "\" stands on BERT's pooler, but tensor \"pooler.dense.weight\" is missing");
+        }
+    }
+
+    Linear<float> head_;
+    TaskModel task_;
+};
+
+BERT_NAMESPACE_END
