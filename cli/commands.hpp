@@ -3,8 +3,14 @@
 
 #include <CLI/CLI.hpp>
 
+void add_ask(CLI::App& app);
+void add_classify(CLI::App& app);
 void add_embed(CLI::App& app);
+void add_entities(CLI::App& app);
+void add_fill_mask(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_inspect(CLI::App& app);
+void add_next_sentence(CLI::App& app);
+void add_rerank(CLI::App& app);
 void add_similarity(CLI::App& app);
 void add_tokenize(CLI::App& app);

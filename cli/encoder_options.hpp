@@ -1,6 +1,8 @@
 // The options with which several commands open a SentenceEncoder.
 #pragma once
 
+#include "task_options.hpp"
+
 #include <CLI/CLI.hpp>
 #include <bert/bert.hpp>
 
@@ -32,13 +34,5 @@ inline void add_encoder_options(CLI::App& command, std::string& folder, bert::Se
                                                      {"weighted_mean", bert::PoolingMode::weighted_mean},
                                                      {"last_token", bert::PoolingMode::last_token}}));
     command.add_option("--truncate-dim", options.truncate_dim, "Keep the first dimensions only");
-    command.add_option("--weights", options.weights, "Compute with weights of type f32, bf16 or int8 (default: f32)")
-        ->option_text("TYPE")
-        ->transform(
-            CLI::CheckedTransformer(std::map<std::string, bert::WeightType>{{"f32", bert::WeightType::float32},
-                                                                            {"bf16", bert::WeightType::bfloat16},
-                                                                            {"int8", bert::WeightType::int8}})
-                .description(""));
-    command.add_option("--threads", options.threads, "Threads to compute with (default: all)");
-    command.add_option("--kernels", options.load.kernels, "Instruction set to compute with (see: bert inspect --cpu)");
+    add_model_options(command, options.weights, options.threads, options.load);
 }

@@ -18,7 +18,10 @@ int report(const std::string& message) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-    CLI::App app("BERT on a CPU: embeds and compares texts with a model folder as Hugging Face publishes it.", "bert");
+    CLI::App app(
+        "BERT on a CPU: embeds, compares, classifies and searches texts with a model folder as Hugging Face publishes "
+        "it.",
+        "bert");
     app.set_version_flag("--version", std::to_string(BERT_VERSION_MAJOR) + "." + std::to_string(BERT_VERSION_MINOR) +
                                           "." + std::to_string(BERT_VERSION_PATCH));
     app.require_subcommand(1);
@@ -31,6 +34,12 @@ int main(int argc, char** argv) try {
     add_similarity(app);
     add_inspect(app);
     add_generate(app);
+    add_fill_mask(app);
+    add_next_sentence(app);
+    add_ask(app);
+    add_classify(app);
+    add_entities(app);
+    add_rerank(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& request) {

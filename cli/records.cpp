@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iostream>
 #include <istream>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -71,6 +72,35 @@ Input read_input(const InputOptions& options) {
         read_stream(stream, file, json, options.field, input);
     }
     return input;
+}
+
+std::vector<std::string> take_second_texts(Input& input, const std::string& field) {
+    std::vector<std::string> seconds;
+    for (std::size_t i = 0; i < input.texts.size(); ++i) {
+        Record& record = input.records[i];
+        std::string& text = input.texts[i];
+        if (const auto second = record.find(field); second != record.end() && second->is_string()) {
+            seconds.push_back(second->get<std::string>());
+            continue;
+        }
+        const std::size_t tab = text.find('\t');
+        if (record.size() != 1 || tab == std::string::npos) {
+            fail("text " + std::to_string(i) + ": expected a second text in \"" + field + "\" or behind a tab");
+        }
+        seconds.push_back(text.substr(tab + 1));
+        text.resize(tab);
+        record = {{"text", text}, {field, seconds.back()}};
+    }
+    return seconds;
+}
+
+std::string read_whole(const std::string& file) {
+    if (file == "-") return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+    std::ifstream stream(file, std::ios::binary);
+    if (!stream) fail(file + ": could not be opened: " + std::strerror(errno));
+    std::string content{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+    if (stream.bad()) fail(file + ": could not be read");
+    return content;
 }
 
 Output::Output(std::string path) : path_(std::move(path)) {

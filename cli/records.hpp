@@ -30,6 +30,13 @@ struct Input {
 /// Reads everything. Errors name the file and line.
 Input read_input(const InputOptions& options);
 
+/// The second text of each record: its field `field`, or, of plain lines, what stands behind the first tab, which is
+/// then cut off the text. Errors name the record.
+std::vector<std::string> take_second_texts(Input& input, const std::string& field);
+
+/// The whole content of a file, or of standard input for "-".
+std::string read_whole(const std::string& file);
+
 /// Output that appears as a whole or not at all: standard output is written in commit(), a file takes its name there.
 class Output {
 public:

@@ -262,9 +262,92 @@ class Cli(unittest.TestCase):
         self.fails("generate", model, "--ids", "7 x", naming=["7 x"])
         self.fails("generate", model, "--ids", "7", "--beams", 0, naming=["num_beams"])
         self.fails("generate", self.model, "hello", naming=["is_decoder"])
+    # tasks with a head
+
+    def golden_cases(self, name):
+        return json.loads((GOLDEN / "heads" / (name + ".json")).read_text(encoding="utf-8"))["cases"]
+
+    def head(self, name):
+        return GOLDEN / "heads" / name
+
+    def test_fills_masks(self):
+        case = self.golden_cases("fill_mask")[0]
+        (record,) = self.lines("fill-mask", self.head(case["model"]), stdin=case["text"])
+        (mask,) = record["masks"]
+        self.assertEqual([mask["start"], mask["end"]], case["masks"][0]["span"])
+        expected = case["masks"][0]["candidates"]
+        self.assertEqual([c["token"] for c in mask["candidates"]], [c["token_str"] for c in expected])
+        self.assert_close([c["score"] for c in mask["candidates"]], [c["score"] for c in expected], 1e-5)
+        options = ("--targets", "cat,dog", "--top-k", 2)
+        (record,) = self.lines("fill-mask", self.head("masked_lm"), *options, stdin=case["text"])
+        self.assertEqual({c["token"] for c in record["masks"][0]["candidates"]}, {"cat", "dog"})
+        (record,) = self.lines("fill-mask", self.head("masked_lm"), "--perplexity", stdin="the cat")
+        self.assertGreater(record["perplexity"], 1)
+        self.fails("fill-mask", self.head("masked_lm"), stdin="the cat", naming=["text 0", "[MASK]"])
+        self.fails("fill-mask", self.head("classifier"), stdin="[MASK]", naming=["fill-mask", "text-classification"])
+
+    def test_tells_next_sentences(self):
+        case = self.golden_cases("next_sentence")[0]
+        stdin = json.dumps({"id": 1, "text": case["pair"][0], "text_pair": case["pair"][1]})
+        (record,) = self.lines("next-sentence", self.head("pretraining"), "--format", "jsonl", stdin=stdin)
+        self.assertEqual(record["id"], 1)
+        self.assertAlmostEqual(record["is_next"], case["probability"], delta=1e-5)
+        (other,) = self.lines("next-sentence", self.head("pretraining"), stdin="\t".join(case["pair"]))
+        self.assertEqual(other["is_next"], record["is_next"])
+        self.assertEqual(other["text"], case["pair"][0])
+        self.fails("next-sentence", self.head("pretraining"), stdin="a\tb\nno tab", naming=["text 1", "text_pair"])
+
+    def test_answers(self):
+        case = self.golden_cases("question_answering")[1]
+        (self.path / "context.txt").write_text(case["context"], encoding="utf-8")
+        options = ("--top-k", case["top_k"], "--no-answer")
+        folder = self.head("question_answering")
+        (record,) = self.lines("ask", folder, case["question"], self.path / "context.txt", *options)
+        self.assertEqual([a["text"] for a in record["answers"]], [a["text"] for a in case["answers"]])
+        self.assertEqual([[a["start"], a["end"]] for a in record["answers"]], [a["span"] for a in case["answers"]])
+        (piped,) = self.lines("ask", folder, case["question"], *options, stdin=case["context"])
+        self.assertEqual(piped["answers"], record["answers"])
+        self.fails("ask", folder, "who?", naming=["context", "empty"])
+        self.fails("ask", folder, "who?", self.path / "absent.txt", naming=["absent.txt"])
+
+    def test_classifies(self):
+        case = self.golden_cases("text_classifier")[0]
+        (record,) = self.lines("classify", self.head("classifier"), stdin=case["texts"][0])
+        self.assertEqual([l["label"] for l in record["labels"]], [label for label, _ in case["scores"]])
+        self.assert_close([l["score"] for l in record["labels"]], [score for _, score in case["scores"]], 1e-5)
+        (record,) = self.lines("classify", self.head("classifier"), "--pairs", "--top-k", 1, stdin="the cat\ta dog")
+        self.assertEqual(len(record["labels"]), 1)
+        (record,) = self.lines("classify", self.head("classifier"), "--function", "none", stdin=case["texts"][0])
+        self.assertEqual([l["label"] for l in record["labels"]], [label for label, _ in case["none"]])
+        self.fails("classify", self.head("classifier"), "--labels", "a,b", stdin="a", naming=["entailment"])
+        case = self.golden_cases("zero_shot")[0]
+        model = self.path / "entailment"
+        shutil.copytree(self.head("classifier"), model)
+        config = json.loads((model / "config.json").read_text())
+        (model / "config.json").write_text(json.dumps({**config, **case["config"]}))
+        (record,) = self.lines("classify", model, "--labels", ",".join(case["candidates"]), stdin=case["text"])
+        self.assertEqual([l["label"] for l in record["labels"]], case["labels"])
+
+    def test_finds_entities(self):
+        case = next(c for c in self.golden_cases("token_classifier") if c["aggregation"] == "first")
+        options = ("--aggregation", "first", "--weights", "f32", "--token-budget", 7)
+        (record,) = self.lines("entities", self.head("token_classifier"), *options, stdin=case["text"])
+        found = [[e["label"], e["start"], e["end"], e["word"]] for e in record["entities"]]
+        self.assertEqual(found, [[e[0], e[2], e[3], e[4]] for e in case["entities"]])
+
+    def test_reranks(self):
+        case = self.golden_cases("reranker")[0]
+        stdin = "".join(json.dumps({"text": document}) + "\n" for document in case["documents"])
+        options = ("--format", "jsonl", "--top-k", 3)
+        records = self.lines("rerank", self.head("single_label"), case["query"], *options, stdin=stdin)
+        self.assertEqual([r["index"] for r in records], [index for index, _ in case["ranked"][:3]])
+        self.assert_close([r["score"] for r in records], [score for _, score in case["ranked"][:3]], 1e-5)
+        self.fails("rerank", self.head("single_label"), "query", naming=["no documents"])
 
     def test_help_and_version(self):
         self.assertIn("embed", self.ok("--help"))
+        for command in ("fill-mask", "next-sentence", "ask", "classify", "entities", "rerank"):
+            self.assertIn("bert " + command, self.ok(command, "--help"))
         for command in ("embed", "tokenize", "similarity", "inspect"):
             self.assertIn("all-MiniLM-L6-v2", self.ok(command, "--help"))
         self.assertRegex(self.ok("--version"), r"\A\d+\.\d+\.\d+\n\Z")

@@ -181,7 +181,7 @@ inline void read_colbert_modules(const std::filesystem::path& folder, ColbertCon
         } else if (name == "Normalize") {
             config.normalize = true;
         } else if (name != "Transformer") {
-            fail(ErrorKind::unsupported, path, ": module type \"", type, "\" is not supported");
+            fail(ErrorKind::unsupported, path, ": module type \"", type, "\" is not supported", served_by(modules));
         }
     }
 }

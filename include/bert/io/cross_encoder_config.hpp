@@ -38,7 +38,7 @@ inline CrossEncoderConfig load_cross_encoder_config(const std::filesystem::path&
         const auto list = detail::read_module_list(folder);
         if (list.size() != 1 || list.front().name != "Transformer") {
             detail::fail(ErrorKind::unsupported, modules, ": a cross-encoder should be one Transformer; module ",
-                         list.size() - 1, " is ", list.back().type);
+                         list.size() - 1, " is ", list.back().type, detail::served_by(list));
         }
         sentence.transformer_folder = list.front().folder;
     }

@@ -173,6 +173,14 @@ inline std::vector<ModuleEntry> read_module_list(const std::filesystem::path& fo
     return modules;
 }
 
+/// What to add to an error about modules that a task cannot use.
+inline const char* served_by(const std::vector<ModuleEntry>& modules) {
+    for (const ModuleEntry& module : modules) {
+        if (module.name == "Pooling") return "; it serves: sentence-embedding";
+    }
+    return "";
+}
+
 inline void read_modules(const std::filesystem::path& folder, SentenceConfig& config) {
     const auto path = folder / "modules.json";
     const std::vector<ModuleEntry> modules = read_module_list(folder);

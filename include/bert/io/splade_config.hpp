@@ -41,7 +41,8 @@ inline SpladeConfig load_splade_config(const std::filesystem::path& folder) {
             std::string names;
             for (const auto& module : list) names += (names.empty() ? "" : ", ") + module.name;
             detail::fail(ErrorKind::unsupported, modules,
-                         ": modules should be a Transformer and a SpladePooling, given: ", names);
+                         ": modules should be a Transformer and a SpladePooling, given: ", names,
+                         detail::served_by(list));
         }
         sentence.transformer_folder = list.front().folder;
         const auto path = list.back().folder / "config.json";
