@@ -67,8 +67,8 @@ def arguments():
     parser.add_argument("--cells", nargs="+", metavar="CELL", help="only these, e.g. minilm-128 base-corpus")
     parser.add_argument("--weights", nargs="+", choices=["f32", "bf16", "int8"], default=["f32", "bf16", "int8"])
     parser.add_argument("--peers", nargs="+", metavar="PEER", help="only these, e.g. openvino openvino-int8")
-    parser.add_argument("--rounds", type=int, default=9, help="most rounds of a cell (default: %(default)s)")
-    parser.add_argument("--cell-seconds", type=float, default=30,
+    parser.add_argument("--rounds", type=int, default=7, help="most rounds of a cell (default: %(default)s)")
+    parser.add_argument("--cell-seconds", type=float, default=20,
                         help="no further round of a cell after this, once it has 3 (default: %(default)s)")
     parser.add_argument("--quick", action="store_true",
                         help="short turns, to see that everything runs; written to build/bench/quick unless --out is given")

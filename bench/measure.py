@@ -164,11 +164,11 @@ def processors(count):
 # Forward passes
 
 def reference_vectors(bench, model):
-    """PyTorch's vectors of four texts alone and of a batch: {file: vectors}."""
+    """PyTorch's vectors of three texts alone and of a batch: {file: vectors}."""
     engine = bench.start("torch", model, max(bench.options.threads))
     if engine is None:
         raise SystemExit("PyTorch, which all are checked against, does not run: " + bench.skipped[f"torch on {model}"])
-    files = [bench.options.cache / f"{name}.ids" for name in ("text-8", "text-32", "text-128", "text-512", "check-16")]
+    files = [bench.options.cache / f"{name}.ids" for name in ("text-8", "text-32", "text-128", "check-16")]
     reference = {file: engine.vectors(file) for file in files}
     engine.close()
     return reference
@@ -197,7 +197,7 @@ def time_cell(options, engines, cell):
         ids = (options.cache / f"text-{size}.ids").read_text().split()
         passes = {}
         for engine in engines:
-            once = engine.ask("forward", 3, *ids)[-1]
+            once = engine.ask("forward", 2, *ids)[-1]
             passes[engine] = max(1, min(200, round(options.turn / once)))
 
         def turn(engine):
@@ -226,15 +226,18 @@ def cells(bench, wanted, keep):
     Calls keep(cell, threads, {engine: milliseconds}, {engine: accuracy}) after each, so that nothing is lost."""
     options = bench.options
     for model in dict.fromkeys(CELLS[cell][0] for cell, _ in wanted):
-        reference = None
+        reference, accuracy = None, {}  # the number of threads changes no vector much
         for threads in dict.fromkeys(t for cell, t in wanted if CELLS[cell][0] == model):
             reference = reference or reference_vectors(bench, model)
             names = [name for weights in options.weights for name in [ours(weights)] + peers_of(options, weights)]
-            engines, accuracy = [], {}
+            engines = []
             for engine in filter(None, (bench.start(name, model, threads) for name in names)):
                 try:
-                    accuracy[engine.name] = check(engine, reference)
-                    log(f"{model} threads={threads} {engine.name} {accuracy[engine.name]}")
+                    if engine.name in accuracy:
+                        engine.vectors(options.cache / "text-32.ids")  # to warm up
+                    else:
+                        accuracy[engine.name] = check(engine, reference)
+                        log(f"{model} {engine.name} {accuracy[engine.name]}")
                     engines.append(engine)
                 except Failed as failure:
                     bench.skip(engine.name, model, failure)
@@ -301,7 +304,7 @@ def load(bench):
     names = [name for weights in options.weights for name in [ours(weights)] + peers_of(options, weights)]
     corpus = options.cache / "corpus-96.ids"
     times, memory = {}, {}
-    rounds = min(options.rounds, 4)
+    rounds = min(options.rounds, 3)
     for turns in range(rounds + 1):
         for name in names + ["sentence-transformers"]:
             engine = bench.start(name, "minilm", 1)
