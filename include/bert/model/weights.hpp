@@ -125,8 +125,8 @@ public:
         // Nothing is allocated before all sizes have been found to be those of tensors in the file.
         std::vector<std::pair<const TensorView*, const TensorView*>> tensors;
         for (const auto& [weight, bias] : names) {
-            const TensorView* const bias_tensor = bias.empty() ? nullptr : &get(bias, {out_features});
-            tensors.emplace_back(&get(weight, {out_features, in_features}), bias_tensor);
+            const TensorView& weight_tensor = get(weight, {out_features, in_features});
+            tensors.emplace_back(&weight_tensor, bias.empty() ? nullptr : &get(bias, {out_features}));
         }
         std::vector<RowMatrix<Scalar>> converted(tensors.size());  // of those that are not read in place
         std::vector<typename Linear<W>::WeightRows> weights;
