@@ -129,7 +129,8 @@ public:
 
     /// Spans in the text, without the space around sentences.
     std::vector<Span> split() {
-        std::size_t at = 0;
+        begin_ = skip_space(0);
+        std::size_t at = begin_;
         while (at < characters_.size()) {
             if (is_paragraph_end(at)) {
                 close(at);
@@ -172,8 +173,9 @@ private:
 
     /// Ends the sentence before `end`; one of space alone is none.
     void close(std::size_t end) {
-        std::size_t begin = skip_space(begin_);
-        begin_ = end;
+        if (end <= begin_) return;
+        const std::size_t begin = begin_;
+        begin_ = skip_space(end);
         while (end > begin && is_space(end - 1)) --end;
         if (begin < end) sentences_.push_back({characters_[begin].begin, characters_[end - 1].end});
     }
@@ -234,11 +236,11 @@ private:
         // "1. First": a number that opens a line is no sentence.
         const bool number = std::all_of(word.begin(), word.end(),
                                         [](char c) { return is_digit(static_cast<unsigned char>(c)); });
-        if (number) return begin == skip_space(begin_);
+        if (number) return begin == begin_;
         if (contains(leading_abbreviations, word) || contains(options_.abbreviations, word)) return true;
         if (contains(numbered_abbreviations, word) && is_digit(code(next))) return true;
         const bool initial = stop - begin == 1 && is_capital_letter(code(begin)) && word != "i";
-        if (initial && begin == skip_space(begin_)) return true;
+        if (initial && begin == begin_) return true;
         // "U.S.", "a.m.": letters with full stops between them.
         const bool letters = inner_stop && stop - begin <= 7;
         if (initial || letters || contains(open_abbreviations, word)) {
@@ -250,7 +252,7 @@ private:
     std::string_view text_;
     const SentenceOptions& options_;
     std::vector<SentenceCharacter> characters_;
-    std::size_t begin_ = 0;  // character at which the sentence at hand begins
+    std::size_t begin_ = 0;  // first character of the sentence at hand, no space
     std::vector<Span> sentences_;
 };
 
