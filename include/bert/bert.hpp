@@ -24,6 +24,7 @@
 #include <bert/nn/pooling.hpp>
 #include <bert/tasks/sentence_encoder.hpp>
 #include <bert/tasks/similarity.hpp>
+#include <bert/tasks/task_model.hpp>
 #include <bert/text/encode_options.hpp>
 #include <bert/text/encoding.hpp>
 #include <bert/text/tokenizer.hpp>

@@ -3,23 +3,19 @@
 
 #include <bert/core/buffer.hpp>
 #include <bert/core/matrix.hpp>
-#include <bert/core/thread_pool.hpp>
 #include <bert/error.hpp>
 #include <bert/io/sentence_config.hpp>
 #include <bert/model/any_bert_model.hpp>
 #include <bert/model/dense.hpp>
 #include <bert/nn/pooling.hpp>
 #include <bert/tasks/similarity.hpp>
+#include <bert/tasks/task_model.hpp>
 #include <bert/text/tokenizer.hpp>
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
-#include <exception>
 #include <filesystem>
 #include <functional>
-#include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -112,16 +108,26 @@ public:
         result.texts.resize(texts.size());
         Matrix pooled = Matrix::Zero(static_cast<Index>(texts.size()), pooled_size());
 
-        Pass pass(*this, pooled, prompt_tokens(prompt));
+        std::vector<Window> windows;  // of the texts that wait in `run`, after the first `computed` ones
+        std::size_t computed = 0;
+        TaskRun run(task_, options.token_budget,
+                    [&](const TaskStep& step) { pool_step(step, windows.data() + (step.first - computed), pooled); });
+        const Index skip = prompt_tokens(prompt);
         std::string text;
+        TokenIds encoded;
         for (std::size_t i = 0; i < texts.size(); ++i) {
             text.assign(prompt).append(texts[i]);
-            result.texts[i] = pass.add(i, text, options.long_text);
-            if (pass.tokens() < options.token_budget && i + 1 < texts.size()) continue;
-            pass.compute(options.token_budget);
+            tokenize(i, text, options.long_text, encoded);
+            result.texts[i] = describe(encoded, options.long_text);
+            add_windows(i, encoded, skip, windows);
+            run.add(encoded);
+            if (!run.full() && i + 1 < texts.size()) continue;
+            run.compute();
+            computed += windows.size();
+            windows.clear();
             if (options.progress) options.progress(i + 1, texts.size());
         }
-        result.embeddings = finish(std::move(pooled), pass.workspace());
+        result.embeddings = finish(std::move(pooled), run.workspace());
         return result;
     }
 
@@ -141,133 +147,79 @@ public:
     /// Most tokens of a text, special tokens included.
     std::size_t max_seq_length() const noexcept { return max_seq_length_; }
 
-    const AnyBertModel& model() const noexcept { return model_; }
-    const Tokenizer& tokenizer() const noexcept { return tokenizer_; }
+    const AnyBertModel& model() const noexcept { return task_.model(); }
+    const Tokenizer& tokenizer() const noexcept { return task_.tokenizer(); }
     const SentenceConfig& config() const noexcept { return config_; }
-    std::size_t threads() const noexcept { return shared_->threads.size(); }
+    std::size_t threads() const noexcept { return task_.threads(); }
 
 private:
-    struct Shared {
-        explicit Shared(unsigned count) : threads(count) {}
-        ThreadPool threads;
-        std::mutex mutex;  // guards what follows
-        std::vector<std::unique_ptr<Workspace>> idle;
+    /// A part of a text that the model sees at once.
+    struct Window {
+        Index row;    // of its text
+        Index skip;   // leading tokens that pooling leaves out
+        float share;  // of the text's pooled vector
     };
 
-    /// One call's work: collects tokenized windows and turns them into pooled vectors, a bounded number of tokens at a
-    /// time.
-    class Pass {
-    public:
-        /// pooled: texts x pooled size, zero; `skip`: leading tokens that pooling leaves out.
-        Pass(const SentenceEncoder& encoder, Matrix& pooled, Index skip)
-            : encoder_(encoder), pooled_(pooled), skip_(skip), workspace_(encoder.borrow_workspace()) {}
-        Pass(const Pass&) = delete;
-        Pass& operator=(const Pass&) = delete;
-        ~Pass() { encoder_.return_workspace(std::move(workspace_)); }
-
-        Workspace& workspace() { return *workspace_; }
-
-        /// Tokens waiting to be computed.
-        std::size_t tokens() const noexcept { return ids_.size(); }
-
-        TextInfo add(std::size_t row, const std::string& text, LongText policy) {
-            EncodeOptions options;
-            options.max_length = encoder_.max_seq_length_;
-            options.overflowing = policy == LongText::average_windows;
-            encoder_.tokenizer_.encode_ids(text, options, encoded_);
-            if (policy == LongText::error && encoded_.truncated) {
-                detail::fail(ErrorKind::input, "text ", row, " has ", encoded_.total_tokens, " tokens; at most ",
-                             encoder_.max_seq_length_, " fit");
-            }
-            TextInfo info;
-            info.tokens = encoded_.ids.size();
-            info.windows = encoded_.window_ends.size();
-            info.truncated = encoded_.truncated && !options.overflowing;
-            std::size_t begin = 0;
-            for (const std::size_t end : encoded_.window_ends) {
-                const double share = static_cast<double>(end - begin) / static_cast<double>(info.tokens);
-                // The prompt stands in the first window alone.
-                windows_.push_back({row, end - begin, begin == 0 ? skip_ : 0, static_cast<float>(share)});
-                begin = end;
-            }
-            ids_.insert(ids_.end(), encoded_.ids.begin(), encoded_.ids.end());
-            type_ids_.insert(type_ids_.end(), encoded_.type_ids.begin(), encoded_.type_ids.end());
-            return info;
+    void tokenize(std::size_t row, const std::string& text, LongText policy, TokenIds& encoded) const {
+        EncodeOptions options;
+        options.max_length = max_seq_length_;
+        options.overflowing = policy == LongText::average_windows;
+        tokenizer().encode_ids(text, options, encoded);
+        if (policy == LongText::error && encoded.truncated) {
+            detail::fail(ErrorKind::input, "text ", row, " has ", encoded.total_tokens, " tokens; at most ",
+                         max_seq_length_, " fit");
         }
+    }
 
-        /// Computes everything that waits, at most `budget` tokens at once (one window at least).
-        void compute(std::size_t budget) {
-            std::size_t begin = 0;  // first token of the step
-            for (std::size_t first = 0; first < windows_.size();) {
-                std::size_t last = first;
-                std::size_t end = begin;
-                while (last < windows_.size() && (last == first || end + windows_[last].tokens - begin <= budget)) {
-                    end += windows_[last++].tokens;
-                }
-                compute_step(first, last, begin);
-                first = last;
-                begin = end;
-            }
-            ids_.clear();
-            type_ids_.clear();
-            windows_.clear();
+    static TextInfo describe(const TokenIds& encoded, LongText policy) {
+        return {encoded.ids.size(), encoded.window_ends.size(),
+                encoded.truncated && policy != LongText::average_windows};
+    }
+
+    /// `skip`: leading tokens of the text that pooling leaves out.
+    static void add_windows(std::size_t row, const TokenIds& encoded, Index skip, std::vector<Window>& windows) {
+        std::size_t begin = 0;
+        for (const std::size_t end : encoded.window_ends) {
+            const double share = static_cast<double>(end - begin) / static_cast<double>(encoded.ids.size());
+            // The prompt stands in the first window alone.
+            windows.push_back({static_cast<Index>(row), begin == 0 ? skip : 0, static_cast<float>(share)});
+            begin = end;
         }
+    }
 
-    private:
-        struct Window {
-            std::size_t row;
-            std::size_t tokens;
-            Index skip;   // leading tokens that pooling leaves out
-            float share;  // of the text's pooled vector
-        };
-
-        void compute_step(std::size_t first, std::size_t last, std::size_t begin) {
-            batch_.clear();
-            for (std::size_t i = first; i < last; ++i) {
-                batch_.add(ids_.data() + begin, type_ids_.data() + begin, windows_[i].tokens);
-                begin += windows_[i].tokens;
-            }
-            const Workspace::Frame frame(*workspace_);
-            const Index hidden_size = encoder_.model_.config().hidden_size;
-            Eigen::Map<Matrix> hidden(workspace_->take<float>(static_cast<std::size_t>(batch_.tokens() * hidden_size)),
-                                      batch_.tokens(), hidden_size);
-            encoder_.model_.forward(batch_, hidden, *workspace_);
-
-            double* const sums = workspace_->take<double>(static_cast<std::size_t>(hidden_size));
-            float* const vector = workspace_->take<float>(static_cast<std::size_t>(hidden_size));
-            for (std::size_t i = first; i < last; ++i) {
-                const auto text = static_cast<Index>(i - first);
-                const auto rows = hidden.middleRows(batch_.offsets[i - first], batch_.length(text));
-                Index column = 0;
-                for (const PoolingMode mode : encoder_.config_.pooling) {
-                    pool(mode, rows, windows_[i].skip, sums, vector);
-                    pooled_.row(static_cast<Index>(windows_[i].row)).segment(column, hidden_size) +=
-                        windows_[i].share * Eigen::Map<Eigen::RowVectorXf>(vector, hidden_size);
-                    column += hidden_size;
-                }
+    /// Adds the vectors of a step's inputs to the rows of their texts. pooled: texts x pooled size.
+    void pool_step(const TaskStep& step, const Window* windows, Matrix& pooled) const {
+        const Workspace::Frame frame(step.workspace);
+        const Index size = step.hidden.cols();
+        double* const sums = step.workspace.take<double>(static_cast<std::size_t>(size));
+        float* const vector = step.workspace.take<float>(static_cast<std::size_t>(size));
+        for (Index i = 0; i < step.batch.texts(); ++i) {
+            Index column = 0;
+            for (const PoolingMode mode : config_.pooling) {
+                pool(mode, step.rows(i), windows[i].skip, sums, vector);
+                pooled.row(windows[i].row).segment(column, size) +=
+                    windows[i].share * Eigen::Map<Eigen::RowVectorXf>(vector, size);
+                column += size;
             }
         }
+    }
 
-        const SentenceEncoder& encoder_;
-        Matrix& pooled_;
-        Index skip_;
-        std::unique_ptr<Workspace> workspace_;
-        TokenIds encoded_;  // of the text at hand
-        std::vector<std::int32_t> ids_;
-        std::vector<std::int32_t> type_ids_;
-        std::vector<Window> windows_;
-        Batch batch_;
-    };
+    static TaskOptions task_options(const SentenceEncoderOptions& options) {
+        TaskOptions task;
+        task.weights = options.weights;
+        task.threads = options.threads;
+        task.load = options.load;
+        task.allow_unused_embeddings = options.allow_unused_embeddings;
+        task.invalid_utf8 = options.invalid_utf8;
+        return task;
+    }
 
     SentenceEncoder(SentenceConfig config, const SentenceEncoderOptions& options)
         : config_(std::move(config)),
           options_(options),
-          tokenizer_(Tokenizer::load(config_.transformer_folder, {options.invalid_utf8, config_.do_lower_case})),
-          model_(AnyBertModel::load(config_.transformer_folder, options.weights, options.load)),
-          shared_(std::make_unique<Shared>(options.threads)) {
+          task_(config_.transformer_folder, task_options(options), config_.do_lower_case) {
         if (options.pooling) config_.pooling = {*options.pooling};
         if (options.truncate_dim) config_.truncate_dim = options.truncate_dim;
-        check_vocabulary();
         choose_length();
         load_modules();
         if (config_.truncate_dim && *config_.truncate_dim < 1) {
@@ -276,41 +228,28 @@ private:
     }
 
     Index pooled_size() const noexcept {
-        return static_cast<Index>(config_.pooling.size()) * model_.config().hidden_size;
-    }
-
-    void check_vocabulary() const {
-        const auto tokens = static_cast<Index>(tokenizer_.vocab_size());
-        const Index rows = model_.config().vocab_size;
-        // Tables are often padded to a round number of rows.
-        constexpr Index padding = 256;
-        if (tokens > rows || (tokens + padding <= rows && !options_.allow_unused_embeddings)) {
-            detail::fail(ErrorKind::vocabulary, config_.transformer_folder, ": the vocabulary has ", tokens,
-                         " ids, but the model ", rows, " word embeddings",
-                         tokens > rows ? "" : " (allow_unused_embeddings accepts that)");
-        }
+        return static_cast<Index>(config_.pooling.size()) * model().config().hidden_size;
     }
 
     void choose_length() {
-        const auto model_limit = static_cast<std::size_t>(model_.config().max_position_embeddings);
+        const auto model_limit = static_cast<std::size_t>(model().config().max_position_embeddings);
         if (options_.max_seq_length && *options_.max_seq_length > model_limit) {
             detail::fail(ErrorKind::input, "max_seq_length should be at most ", model_limit, ", given ",
                          *options_.max_seq_length);
         }
-        max_seq_length_ = model_limit;
+        max_seq_length_ = task_.max_length();
         if (options_.max_seq_length) max_seq_length_ = *options_.max_seq_length;
         else if (config_.max_seq_length) max_seq_length_ = std::min(*config_.max_seq_length, model_limit);
-        else if (const auto limit = tokenizer_.model_max_length()) max_seq_length_ = std::min(*limit, model_limit);
-        if (max_seq_length_ <= tokenizer_.num_special_tokens(false)) {
+        if (max_seq_length_ <= tokenizer().num_special_tokens(false)) {
             detail::fail(ErrorKind::input, "max_seq_length should leave room beside ",
-                         tokenizer_.num_special_tokens(false), " special tokens, given ", max_seq_length_);
+                         tokenizer().num_special_tokens(false), " special tokens, given ", max_seq_length_);
         }
     }
 
     void load_modules() {
-        if (config_.pooling_dimension && *config_.pooling_dimension != model_.config().hidden_size) {
+        if (config_.pooling_dimension && *config_.pooling_dimension != model().config().hidden_size) {
             detail::fail(ErrorKind::shape, config_.transformer_folder, ": pooling was made for ",
-                         *config_.pooling_dimension, " dimensions, but the model has ", model_.config().hidden_size);
+                         *config_.pooling_dimension, " dimensions, but the model has ", model().config().hidden_size);
         }
         Index size = pooled_size();
         for (const auto& module : config_.modules) {
@@ -346,7 +285,7 @@ private:
     /// Tokens that pooling has to skip: the prompt's with what stands before it, where the folder excludes it.
     Index prompt_tokens(const std::string& prompt) const {
         if (config_.include_prompt || prompt.empty()) return 0;
-        const Encoding encoding = tokenizer_.encode(prompt);
+        const Encoding encoding = tokenizer().encode(prompt);
         const bool ends_special = !encoding.empty() && encoding.special_tokens_mask.back() != 0;
         return static_cast<Index>(encoding.size()) - (ends_special ? 1 : 0);
     }
@@ -363,30 +302,11 @@ private:
         return embeddings;
     }
 
-    std::unique_ptr<Workspace> borrow_workspace() const {
-        const std::lock_guard<std::mutex> lock(shared_->mutex);
-        if (shared_->idle.empty()) return std::make_unique<Workspace>(&shared_->threads);
-        auto workspace = std::move(shared_->idle.back());
-        shared_->idle.pop_back();
-        return workspace;
-    }
-
-    void return_workspace(std::unique_ptr<Workspace> workspace) const noexcept {
-        try {
-            const std::lock_guard<std::mutex> lock(shared_->mutex);
-            shared_->idle.push_back(std::move(workspace));
-        } catch (const std::exception&) {
-            // Without memory to keep it, the workspace is freed and the next call makes its own.
-        }
-    }
-
     SentenceConfig config_;
     SentenceEncoderOptions options_;
-    Tokenizer tokenizer_;
-    AnyBertModel model_;
+    TaskModel task_;
     std::size_t max_seq_length_ = 0;
     std::vector<Dense> dense_;
-    std::unique_ptr<Shared> shared_;
 };
 
 BERT_NAMESPACE_END
