@@ -30,6 +30,11 @@ int main(int argc, char** argv) try {
     add_tokenize(app);
     add_similarity(app);
     add_inspect(app);
+    add_search(app);
+    add_summarize(app);
+    add_keywords(app);
+    add_train_head(app);
+    add_explain(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& request) {

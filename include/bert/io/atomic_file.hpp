@@ -25,8 +25,8 @@ BERT_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// Writes beside `path` and takes its place in commit(), after the bytes have reached the disk. Without commit() nothing
-/// is left behind and a file that was there stays as it was.
+/// Writes beside `path` and takes its place in commit(), after the bytes have reached the disk. Without commit()
+/// nothing is left behind and a file that was there stays as it was.
 class AtomicFile {
 public:
     /// Errors: file (cannot be created).

@@ -130,8 +130,8 @@ inline void write_head_folder(const std::filesystem::path& source, const std::fi
     std::vector<FloatTensor> tensors = detail::encoder_tensors(checkpoint);
     for (FloatTensor& tensor : head) tensors.push_back(std::move(tensor));
 
-    for (const char* name : {"tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json",
-                             "added_tokens.json"}) {
+    for (const char* name :
+         {"tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json", "added_tokens.json"}) {
         if (!detail::is_there(source / name)) {
             std::filesystem::remove(target / name, ec);  // of a folder that is written anew
             continue;

@@ -18,8 +18,8 @@
 
 BERT_NAMESPACE_BEGIN
 
-/// A tensor of floats to be written. `fill` puts its values, row-major, into the memory it gets: tensors are made one at
-/// a time, so that a whole model never has to be in memory twice.
+/// A tensor of floats to be written. `fill` puts its values, row-major, into the memory it gets: tensors are made one
+/// at a time, so that a whole model never has to be in memory twice.
 struct FloatTensor {
     std::string name;
     std::vector<Index> shape;

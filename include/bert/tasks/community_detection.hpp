@@ -25,7 +25,8 @@ namespace detail {
 /// Claims members for one centre after another.
 class CommunityBuilder {
 public:
-    CommunityBuilder(Index rows, std::size_t min_size) : used_(static_cast<std::size_t>(rows), 0), min_size_(min_size) {}
+    CommunityBuilder(Index rows, std::size_t min_size)
+        : used_(static_cast<std::size_t>(rows), 0), min_size_(min_size) {}
 
     bool used(Index row) const { return used_[static_cast<std::size_t>(row)] != 0; }
 
@@ -79,8 +80,8 @@ inline std::vector<std::vector<Index>> community_detection(const ConstRows<float
     detail::for_score_blocks(embeddings, embeddings, Similarity::cosine, workspace,
                              [&](Index row, Index, const Matrix& scores) {
                                  for (Index i = 0; i < scores.rows(); ++i) {
-                                     close[static_cast<std::size_t>(row + i)] += static_cast<std::size_t>(
-                                         (scores.row(i).array() >= options.threshold).count());
+                                     close[static_cast<std::size_t>(row + i)] +=
+                                         static_cast<std::size_t>((scores.row(i).array() >= options.threshold).count());
                                  }
                              });
     std::vector<Index> centres;

@@ -32,9 +32,9 @@ inline Vector<double> cosines_with(const ConstRows<float>& embeddings, Index row
 
 /// Maximal marginal relevance (Carbonell and Goldstein 1998, https://doi.org/10.1145/290941.291025): the most relevant
 /// item first, then again and again the one that maximises
-/// (1 - diversity) * relevance - diversity * (largest cosine with those chosen). Returns min(count, n) rows in the order
-/// of choice; equal ones: the first. relevance: n values on the scale of cosines; embeddings: n x d. Errors: shape,
-/// input (diversity outside [0, 1], a value that is not finite).
+/// (1 - diversity) * relevance - diversity * (largest cosine with those chosen). Returns min(count, n) rows in the
+/// order of choice; equal ones: the first. relevance: n values on the scale of cosines; embeddings: n x d. Errors:
+/// shape, input (diversity outside [0, 1], a value that is not finite).
 inline std::vector<Index> maximal_marginal_relevance(const Vector<double>& relevance,
                                                      const ConstRows<float>& embeddings, std::size_t count,
                                                      double diversity) {

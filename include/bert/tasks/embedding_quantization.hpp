@@ -168,8 +168,8 @@ std::vector<std::vector<SearchHit>> search_and_rescore(Index queries, Index corp
 
 template <class Code>
 std::vector<std::vector<SearchHit>> search_scalar(const ConstRows<float>& queries, const ConstRows<Code>& corpus,
-                                                  const ConstRows<float>& ranges,
-                                                  const QuantizedSearchOptions& options, ThreadPool* threads) {
+                                                  const ConstRows<float>& ranges, const QuantizedSearchOptions& options,
+                                                  ThreadPool* threads) {
     check_same_dimension(queries.cols(), corpus.cols(), "quantised search");
     const RowMatrix<Code> codes = quantize_scalar<Code>(queries, ranges);
     const Vector<float> steps = quantization_steps(ranges, queries.cols());
@@ -184,8 +184,8 @@ std::vector<std::vector<SearchHit>> search_scalar(const ConstRows<float>& querie
         [&](Index query, Index row) {
             double sum = 0;
             for (Index i = 0; i < codes.cols(); ++i) {
-                const double value = (int{corpus(row, i)} + offset) * static_cast<double>(steps(i)) +
-                                     static_cast<double>(ranges(0, i));
+                const double value =
+                    (int{corpus(row, i)} + offset) * static_cast<double>(steps(i)) + static_cast<double>(ranges(0, i));
                 sum += static_cast<double>(queries(query, i)) * value;
             }
             return sum;

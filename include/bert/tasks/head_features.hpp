@@ -54,7 +54,7 @@ inline HeadFeatures text_features(const TaskModel& model, const std::vector<Trai
 /// spaces. Words without tokens of their own, or behind the cut, have no row.
 inline HeadFeatures word_features(const TaskModel& model, const std::vector<TrainingExample>& examples) {
     HeadFeatures features;
-    std::vector<std::pair<std::size_t, Index>> places;  // of every row: input, token
+    std::vector<std::pair<std::size_t, Index>> places;        // of every row: input, token
     std::vector<std::pair<std::size_t, std::size_t>> inputs;  // the rows that each input has: [first, second)
     features.rows.resize(0, model.config().hidden_size);
     TaskRun run(model, [&](const TaskStep& step) {

@@ -23,8 +23,8 @@ enum class HeadTask {
 
 /// What is known about the rows of a feature matrix.
 struct HeadTargets {
-    RowMatrix<double> values;         ///< rows x outputs: 1 for labels that apply, else 0; or the numbers
-    std::vector<double> row_weights;  ///< empty: all 1; see HeadObjective
+    RowMatrix<double> values;              ///< rows x outputs: 1 for labels that apply, else 0; or the numbers
+    std::vector<double> row_weights;       ///< empty: all 1; see HeadObjective
     std::vector<double> positive_weights;  ///< of multi_label: of the labels that apply; empty: all 1
 
     Index rows() const noexcept { return values.rows(); }

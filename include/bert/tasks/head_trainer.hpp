@@ -1,5 +1,5 @@
-// Fine-tuning in its fast form: a head on the features of a frozen encoder. Depends on io/training_file, io/model_writer,
-// tasks/head_features, tasks/head_objective and tasks/optimizer.
+// Fine-tuning in its fast form: a head on the features of a frozen encoder. Depends on io/training_file,
+// io/model_writer, tasks/head_features, tasks/head_objective and tasks/optimizer.
 #pragma once
 
 #include <bert/core/matrix.hpp>
@@ -45,11 +45,11 @@ struct HeadTrainerOptions {
     HeadPooler pooler = HeadPooler::identity;
     HeadOptimizer optimizer = HeadOptimizer::lbfgs;
     std::size_t max_iterations = 200;  ///< of L-BFGS, or epochs of Adam
-    double l2 = 0.01;                  ///< half of it times the squares of the classifier's weights is added to the loss
-    double learning_rate = 0.01;       ///< of Adam
-    std::size_t batch_size = 32;       ///< of Adam
-    /// Share of the training examples that is held out where none has the split "validation". 0: none, and training ends
-    /// when the optimizer does.
+    double l2 = 0.01;             ///< half of it times the squares of the classifier's weights is added to the loss
+    double learning_rate = 0.01;  ///< of Adam
+    std::size_t batch_size = 32;  ///< of Adam
+    /// Share of the training examples that is held out where none has the split "validation". 0: none, and training
+    /// ends when the optimizer does.
     double held_out = 0.1;
     std::size_t patience = 10;  ///< iterations without a lower loss on what is held out, before training ends
     bool balanced = false;      ///< labels weigh in inverse proportion to how often they occur
@@ -85,8 +85,8 @@ public:
         : folder_(folder), load_(options.load), model_(folder, options) {}
 
     /// Fits a head. Examples with the split "train" or none are trained on, those with "validation" (or "valid", "dev")
-    /// decide when to end, those with "test" are only measured. Errors: input (no examples, a single class, a label that
-    /// is not among the options', a number or tags missing, options out of range), as Tokenizer::encode().
+    /// decide when to end, those with "test" are only measured. Errors: input (no examples, a single class, a label
+    /// that is not among the options', a number or tags missing, options out of range), as Tokenizer::encode().
     TrainedHead train(const std::vector<TrainingExample>& examples, const HeadTrainerOptions& options = {}) const {
         check(options);
         const detail::HeadSplit split = detail::split_examples(examples, options.task, options.held_out, options.seed);
@@ -136,9 +136,9 @@ public:
             config.architecture = "BertForTokenClassification";
         } else {
             config.architecture = "BertForSequenceClassification";
-            config.problem_type = head.task == HeadTask::classification  ? "single_label_classification"
-                                  : head.task == HeadTask::multi_label ? "multi_label_classification"
-                                                                         : "regression";
+            config.problem_type = head.task == HeadTask::classification ? "single_label_classification"
+                                  : head.task == HeadTask::multi_label  ? "multi_label_classification"
+                                                                        : "regression";
             add("bert.pooler.dense.weight", head.pooler_weight, {head.pooler_weight.rows(), head.pooler_weight.cols()});
             add("bert.pooler.dense.bias", head.pooler_bias, {head.pooler_bias.size()});
         }

@@ -65,9 +65,10 @@ struct KeywordResult {
     bool truncated = false;  ///< whether the end of the text was left out of its embedding
 };
 
-/// The different n-grams of a text in alphabetical order (of code points): words are runs of two or more letters, digits,
-/// marks and underscores, as scikit-learn's CountVectorizer finds them, in lower case. Scripts written without spaces
-/// give one word per run. Errors: input (n-gram lengths out of order), format (invalid UTF-8, where that is asked for).
+/// The different n-grams of a text in alphabetical order (of code points): words are runs of two or more letters,
+/// digits, marks and underscores, as scikit-learn's CountVectorizer finds them, in lower case. Scripts written without
+/// spaces give one word per run. Errors: input (n-gram lengths out of order), format (invalid UTF-8, where that is
+/// asked for).
 inline std::vector<KeywordCandidate> keyword_candidates(std::string_view text, const KeywordOptions& options = {}) {
     if (options.min_ngram < 1 || options.max_ngram < options.min_ngram) {
         detail::fail(ErrorKind::input, "n-grams should have from 1 to as many words as asked for, given ",
@@ -117,8 +118,9 @@ inline std::vector<KeywordCandidate> keyword_candidates(std::string_view text, c
     return result;
 }
 
-/// Chooses keywords by their embeddings (n x d) and that of the text (1 x d): rows and their cosines with the text, best
-/// first, equal ones in the order of rows. Errors: shape, input (options out of range, a value that is not finite).
+/// Chooses keywords by their embeddings (n x d) and that of the text (1 x d): rows and their cosines with the text,
+/// best first, equal ones in the order of rows. Errors: shape, input (options out of range, a value that is not
+/// finite).
 inline std::vector<std::pair<Index, float>> choose_keywords(const ConstRows<float>& text,
                                                             const ConstRows<float>& candidates,
                                                             const KeywordOptions& options = {}) {
@@ -140,9 +142,8 @@ inline std::vector<std::pair<Index, float>> choose_keywords(const ConstRows<floa
             std::iota(chosen.begin(), chosen.end(), Index{0});
             break;
     }
-    std::sort(chosen.begin(), chosen.end(), [&](Index a, Index b) {
-        return cosines(0, a) != cosines(0, b) ? cosines(0, a) > cosines(0, b) : a < b;
-    });
+    std::sort(chosen.begin(), chosen.end(),
+              [&](Index a, Index b) { return cosines(0, a) != cosines(0, b) ? cosines(0, a) > cosines(0, b) : a < b; });
     if (chosen.size() > options.top_n) chosen.resize(options.top_n);
     std::vector<std::pair<Index, float>> result;
     for (const Index row : chosen) result.emplace_back(row, cosines(0, row));

@@ -19,10 +19,10 @@ struct LexRankOptions {
     std::size_t max_iterations = 1000;
 };
 
-/// Continuous LexRank (Erkan and Radev 2004, https://arxiv.org/abs/1109.2128): the probability of being at each text for
-/// a walk that goes from text to text in proportion to their cosines. n values with sum 1 for embeddings of n x d; a
-/// text without any similarity sends the walk anywhere. Memory does not grow with n x n: similarities are computed again
-/// in every iteration. Errors: input (options out of range, a value that is not finite).
+/// Continuous LexRank (Erkan and Radev 2004, https://arxiv.org/abs/1109.2128): the probability of being at each text
+/// for a walk that goes from text to text in proportion to their cosines. n values with sum 1 for embeddings of n x d;
+/// a text without any similarity sends the walk anywhere. Memory does not grow with n x n: similarities are computed
+/// again in every iteration. Errors: input (options out of range, a value that is not finite).
 inline Vector<double> lexrank(const ConstRows<float>& embeddings, const LexRankOptions& options = {},
                               ThreadPool* threads = nullptr) {
     if (!(options.damping >= 0 && options.damping < 1)) {
@@ -38,15 +38,15 @@ inline Vector<double> lexrank(const ConstRows<float>& embeddings, const LexRankO
     const float floor = std::max(options.threshold, 0.0f);
     // result += sum over i of weights(i) * similarity(i, j)
     const auto spread = [&](const Vector<double>& weights, Vector<double>& result) {
-        detail::for_score_blocks(
-            embeddings, embeddings, Similarity::cosine, workspace, [&](Index row, Index column, const Matrix& scores) {
-                for (Index i = 0; i < scores.rows(); ++i) {
-                    for (Index j = 0; j < scores.cols(); ++j) {
-                        if (scores(i, j) < floor) continue;
-                        result(column + j) += weights(row + i) * static_cast<double>(scores(i, j));
-                    }
-                }
-            });
+        detail::for_score_blocks(embeddings, embeddings, Similarity::cosine, workspace,
+                                 [&](Index row, Index column, const Matrix& scores) {
+                                     for (Index i = 0; i < scores.rows(); ++i) {
+                                         for (Index j = 0; j < scores.cols(); ++j) {
+                                             if (scores(i, j) < floor) continue;
+                                             result(column + j) += weights(row + i) * static_cast<double>(scores(i, j));
+                                         }
+                                     }
+                                 });
     };
     // Similarities are symmetric: sums of columns are sums of rows.
     Vector<double> degree = Vector<double>::Zero(n);

@@ -23,15 +23,15 @@ BERT_NAMESPACE_BEGIN
 using Objective = std::function<double(const Vector<double>& x, Vector<double>& gradient)>;
 
 /// The value and gradient of a function that is a mean over examples, taken over some of them.
-using StochasticObjective = std::function<double(const Vector<double>& x, const std::vector<Index>& examples,
-                                                 Vector<double>& gradient)>;
+using StochasticObjective =
+    std::function<double(const Vector<double>& x, const std::vector<Index>& examples, Vector<double>& gradient)>;
 
 /// Called after every iteration with the point reached; false ends the search there.
 using AfterIteration = std::function<bool(std::size_t iteration, const Vector<double>& x, double value)>;
 
 struct LbfgsOptions {
     std::size_t max_iterations = 200;
-    std::size_t history = 10;         ///< steps remembered
+    std::size_t history = 10;          ///< steps remembered
     double gradient_tolerance = 1e-6;  ///< ends where no component of the gradient is larger
     double value_tolerance = 1e-10;    ///< ends where an iteration gains less, relative to the value
 };
@@ -136,8 +136,9 @@ inline void shuffle(std::vector<Index>& items, std::mt19937& random) {
 
 }  // namespace detail
 
-/// Minimises the mean over `examples` examples from `x` on by Adam (Kingma and Ba 2014, https://arxiv.org/abs/1412.6980),
-/// `after` being called after every epoch with the mean value of its batches. Returns the last point.
+/// Minimises the mean over `examples` examples from `x` on by Adam (Kingma and Ba 2014,
+/// https://arxiv.org/abs/1412.6980), `after` being called after every epoch with the mean value of its batches. Returns
+/// the last point.
 inline Vector<double> minimize_adam(const StochasticObjective& objective, Index examples, Vector<double> x,
                                     const AdamOptions& options = {}, const AfterIteration& after = {}) {
     if (options.batch_size < 1) detail::fail(ErrorKind::input, "Adam: batch_size should be at least 1, given 0");

@@ -87,8 +87,8 @@ inline std::vector<ParaphrasePair> paraphrase_mining(const ConstRows<float>& emb
     const std::size_t neighbours = options.top_k + (options.top_k < std::numeric_limits<std::size_t>::max() ? 1 : 0);
     for (Index first = 0; first < embeddings.rows(); first += query_block) {
         const Index count = std::min(query_block, embeddings.rows() - first);
-        const auto lists = detail::best_rows(embeddings.middleRows(first, count), embeddings, neighbours,
-                                             options.measure, workspace);
+        const auto lists =
+            detail::best_rows(embeddings.middleRows(first, count), embeddings, neighbours, options.measure, workspace);
         for (std::size_t i = 0; i < lists.size(); ++i) {
             const Index row = first + static_cast<Index>(i);
             std::size_t taken = 0;

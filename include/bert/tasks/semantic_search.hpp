@@ -13,8 +13,8 @@ BERT_NAMESPACE_BEGIN
 
 /// Options of semantic_search().
 struct SemanticSearchOptions {
-    std::size_t top_k = 10;                      ///< most hits per query
-    Similarity measure = Similarity::cosine;     ///< distances are negated, see similarity()
+    std::size_t top_k = 10;                   ///< most hits per query
+    Similarity measure = Similarity::cosine;  ///< distances are negated, see similarity()
 };
 
 /// A row of the corpus that a query found.

@@ -109,8 +109,8 @@ public:
         }
         for (const Index chosen : choose_sentences(ranks, rows, count, options.diversity)) {
             const auto at = static_cast<std::size_t>(eligible[static_cast<std::size_t>(chosen)]);
-            summary.sentences.push_back({std::move(sentences[at]), spans[at], at,
-                                         centrality(static_cast<Index>(at)), embedded.texts[at].truncated});
+            summary.sentences.push_back({std::move(sentences[at]), spans[at], at, centrality(static_cast<Index>(at)),
+                                         embedded.texts[at].truncated});
         }
         return summary;
     }

@@ -1,4 +1,5 @@
-// Where sentences begin and end: rules for several scripts, without a model. Depends on text/utf8, unicode and encoding.
+// Where sentences begin and end: rules for several scripts, without a model. Depends on text/utf8, unicode and
+// encoding.
 #pragma once
 
 #include <bert/config.hpp>
@@ -34,12 +35,32 @@ struct SentenceCharacter {
 /// Ends a sentence by itself: scripts without spaces between sentences, and marks with this meaning alone.
 inline bool is_full_terminator(char32_t c) noexcept {
     switch (c) {
-        case 0x3002: case 0xFF61: case 0xFF0E: case 0xFF01: case 0xFF1F:  // 。｡．！？
-        case 0x0964: case 0x0965:                                         // Devanagari danda and double danda
-        case 0x061F: case 0x06D4: case 0x0700: case 0x0701: case 0x0702:  // Arabic ؟ ۔, Syriac
-        case 0x0589: case 0x037E: case 0x1362: case 0x1367: case 0x1368:  // Armenian, Greek question mark, Ethiopic
-        case 0x0F0D: case 0x0F0E: case 0x104B: case 0x17D4: case 0x17D5:  // Tibetan, Myanmar, Khmer
-        case 0x1803: case 0x1809: case 0x2E3C: case 0xA6F3:               // Mongolian, Stenographic, Bamum
+        case 0x3002:
+        case 0xFF61:
+        case 0xFF0E:
+        case 0xFF01:
+        case 0xFF1F:  // 。｡．！？
+        case 0x0964:
+        case 0x0965:  // Devanagari danda and double danda
+        case 0x061F:
+        case 0x06D4:
+        case 0x0700:
+        case 0x0701:
+        case 0x0702:  // Arabic ؟ ۔, Syriac
+        case 0x0589:
+        case 0x037E:
+        case 0x1362:
+        case 0x1367:
+        case 0x1368:  // Armenian, Greek question mark, Ethiopic
+        case 0x0F0D:
+        case 0x0F0E:
+        case 0x104B:
+        case 0x17D4:
+        case 0x17D5:  // Tibetan, Myanmar, Khmer
+        case 0x1803:
+        case 0x1809:
+        case 0x2E3C:
+        case 0xA6F3:  // Mongolian, Stenographic, Bamum
             return true;
         default: return false;
     }
@@ -54,18 +75,41 @@ inline bool is_spaced_terminator(char32_t c) noexcept {
 /// Closing quotes and brackets, which belong to the sentence they follow.
 inline bool is_closer(char32_t c) noexcept {
     switch (c) {
-        case '"': case '\'': case ')': case ']': case '}': case 0xBB: case 0x2019: case 0x201D: case 0x203A:
-        case 0x300D: case 0x300F: case 0x3009: case 0x300B: case 0x3011: case 0xFF09: case 0xFF3D: case 0xFF63:
-            return true;
+        case '"':
+        case '\'':
+        case ')':
+        case ']':
+        case '}':
+        case 0xBB:
+        case 0x2019:
+        case 0x201D:
+        case 0x203A:
+        case 0x300D:
+        case 0x300F:
+        case 0x3009:
+        case 0x300B:
+        case 0x3011:
+        case 0xFF09:
+        case 0xFF3D:
+        case 0xFF63: return true;
         default: return false;
     }
 }
 
 inline bool is_opener(char32_t c) noexcept {
     switch (c) {
-        case '"': case '\'': case '(': case '[': case '{': case 0xAB: case 0xBF: case 0xA1: case 0x2018: case 0x201C:
-        case 0x201E: case 0x2039:
-            return true;
+        case '"':
+        case '\'':
+        case '(':
+        case '[':
+        case '{':
+        case 0xAB:
+        case 0xBF:
+        case 0xA1:
+        case 0x2018:
+        case 0x201C:
+        case 0x201E:
+        case 0x2039: return true;
         default: return false;
     }
 }
@@ -100,21 +144,21 @@ inline constexpr std::string_view leading_abbreviations[] = {
     "gov", "sen", "pres", "mme", "mlle", "supt", "vs", "cf",  "viz", "al",  "ca",   "approx", "e.g", "i.e"};
 
 /// Abbreviations where a number follows, words by themselves otherwise.
-inline constexpr std::string_view numbered_abbreviations[] = {"no",  "nos", "fig", "figs", "eq", "eqs", "sec",
-                                                              "ch",  "vol", "p",   "pp",   "art", "para"};
+inline constexpr std::string_view numbered_abbreviations[] = {"no", "nos", "fig", "figs", "eq",  "eqs", "sec",
+                                                              "ch", "vol", "p",   "pp",   "art", "para"};
 
 /// Abbreviations that a sentence may end with: it does where a word follows that begins sentences.
 inline constexpr std::string_view open_abbreviations[] = {
-    "etc", "inc", "ltd", "co",  "corp", "bros", "jr",  "esq", "dept", "est", "ave", "blvd", "rd",  "jan", "feb",
-    "mar", "apr", "jun", "jul", "aug",  "sep",  "sept", "oct", "nov", "dec", "mon", "tue",  "wed", "thu", "fri"};
+    "etc", "inc", "ltd", "co",  "corp", "bros", "jr",   "esq", "dept", "est", "ave", "blvd", "rd",  "jan", "feb",
+    "mar", "apr", "jun", "jul", "aug",  "sep",  "sept", "oct", "nov",  "dec", "mon", "tue",  "wed", "thu", "fri"};
 
 /// English words that seldom follow an abbreviation inside a sentence with a capital.
 inline constexpr std::string_view sentence_starters[] = {
-    "a",     "an",    "the",  "this",  "that",  "these",   "those",  "it",   "its",  "he",   "she",   "we",
-    "they",  "you",   "his",  "her",   "our",   "their",   "my",     "in",   "on",   "at",   "as",    "by",
-    "for",   "from",  "with", "after", "before", "but",    "and",    "or",   "so",   "if",   "when",  "while",
-    "where", "what",  "who",  "why",   "how",   "however", "though", "then", "there", "here", "some", "many",
-    "most",  "all",   "no",   "not",   "now",   "today",   "yesterday", "once", "since", "also", "according", "i"};
+    "a",     "an",   "the",  "this",  "that",   "these",   "those",     "it",   "its",   "he",   "she",       "we",
+    "they",  "you",  "his",  "her",   "our",    "their",   "my",        "in",   "on",    "at",   "as",        "by",
+    "for",   "from", "with", "after", "before", "but",     "and",       "or",   "so",    "if",   "when",      "while",
+    "where", "what", "who",  "why",   "how",    "however", "though",    "then", "there", "here", "some",      "many",
+    "most",  "all",  "no",   "not",   "now",    "today",   "yesterday", "once", "since", "also", "according", "i"};
 
 /// Finds sentence ends in the characters of a text.
 class SentenceSplitter {
@@ -234,8 +278,8 @@ private:
         std::string word;
         for (std::size_t at = begin; at < stop; ++at) append(word, at);
         // "1. First": a number that opens a line is no sentence.
-        const bool number = std::all_of(word.begin(), word.end(),
-                                        [](char c) { return is_digit(static_cast<unsigned char>(c)); });
+        const bool number =
+            std::all_of(word.begin(), word.end(), [](char c) { return is_digit(static_cast<unsigned char>(c)); });
         if (number) return begin == begin_;
         if (contains(leading_abbreviations, word) || contains(options_.abbreviations, word)) return true;
         if (contains(numbered_abbreviations, word) && is_digit(code(next))) return true;
@@ -266,13 +310,14 @@ private:
 /// 2. Marks that mean nothing else end a sentence wherever they stand: 。！？ of Chinese and Japanese, the danda of
 ///    Indic scripts, ؟ and ۔ of Arabic script, and those of Armenian, Greek (U+037E), Ethiopic, Tibetan, Myanmar, Khmer
 ///    and Mongolian.
-/// 3. Runs of . ! ? … end one where white space, the end of the text or a Chinese or Japanese character follows, closing
+/// 3. Runs of . ! ? … end one where white space, the end of the text or a Chinese or Japanese character follows,
+/// closing
 ///    quotes and brackets being part of the sentence.
 /// 4. A full stop or … before a small letter does not end one, nor do other marks inside quotes or brackets.
 /// 5. A full stop does not end one after a number or a capital letter that begins the sentence ("1. First"), after
 ///    abbreviations that something follows ("Dr.", "e.g.") or the caller's own, nor after others with a number ("Fig.
-///    3"). After abbreviations that may stand last ("etc.", "Inc.", "U.S.", "a.m.") and initials it ends one only before
-///    a word that often begins sentences.
+///    3"). After abbreviations that may stand last ("etc.", "Inc.", "U.S.", "a.m.") and initials it ends one only
+///    before a word that often begins sentences.
 /// Scripts that mark no ends (Thai, Lao) are split by rule 1 alone. Errors: format (invalid UTF-8, where that is asked
 /// for).
 inline std::vector<Span> split_sentences(std::string_view text, const SentenceOptions& options = {}) {

@@ -85,7 +85,8 @@ TEST_F(TrainingFile, NamesWhatIsWrong) {
     fails(ErrorKind::format, {"a.jsonl:1", "same length"}, "a.jsonl", "{\"tokens\": [\"a\"], \"tags\": []}\n");
     fails(ErrorKind::format, {"nests"}, "a.jsonl", std::string(100, '[') + "\n");
     fails(ErrorKind::unsupported, {"a.xml", ".tsv"}, "a.xml", "x");
-    expect_error(ErrorKind::file, {"absent.tsv"}, [&] { (void)bert::read_training_file(folder_.path() / "absent.tsv"); });
+    expect_error(ErrorKind::file, {"absent.tsv"},
+                 [&] { (void)bert::read_training_file(folder_.path() / "absent.tsv"); });
 }
 
 TEST_F(TrainingFile, TablesOfNoRowsAreEmpty) {
@@ -108,8 +109,9 @@ TEST(SafetensorsWriter, WritesWhatTheReaderReads) {
     const Golden values(path);
     EXPECT_EQ(values.matrix<float>("z")(1, 2), 5.5f);
     EXPECT_EQ(values.values<float>("a")[5], 2.0f);
-    expect_error(ErrorKind::input, {"\"a\"", "twice"},
-                 [&] { bert::write_safetensors(path, {{"a", {6}, fill(0)}, {"a", {6}, fill(0)}}); });
+    expect_error(ErrorKind::input, {"\"a\"", "twice"}, [&] {
+        bert::write_safetensors(path, {{"a", {6}, fill(0)}, {"a", {6}, fill(0)}});
+    });
 }
 
 TEST(AtomicFile, LeavesWhatWasThereUntilItIsComplete) {

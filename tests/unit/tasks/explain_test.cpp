@@ -43,8 +43,8 @@ TEST_F(Explain, RollsAttentionOutByHand) {
     second << 0.5f, 0.5f, 0.25f, 0.75f;
     EXPECT_LE(max_difference(bert::attention_rollout(output, 2, 0, 1), first), 1e-7);
     EXPECT_LE(max_difference(bert::attention_rollout(output, 2), second * first), 1e-7);
-    EXPECT_LE(max_difference(bert::attention_rollout(output, 1, 1), ((b + Matrix::Identity(2, 2)) *
-                                                                      (b + Matrix::Identity(2, 2)) / 4)),
+    EXPECT_LE(max_difference(bert::attention_rollout(output, 1, 1),
+                             ((b + Matrix::Identity(2, 2)) * (b + Matrix::Identity(2, 2)) / 4)),
               1e-7);
     expect_error(ErrorKind::input, {"text 1"}, [&] { (void)bert::attention_rollout(output, 2, 1); });
     expect_error(ErrorKind::input, {"3 layers"}, [&] { (void)bert::attention_rollout(output, 2, 0, 3); });
@@ -84,7 +84,8 @@ TEST_F(Explain, ContributionsOfTokensSumToTheCosine) {
 }
 
 TEST_F(Explain, RefusesWhatIsNoSumOverTokens) {
-    for (const auto& [variant, reason] : {std::pair{"max", "max"}, {"dense_tanh", "Dense"}, {"mean_then_cls", "several"}}) {
+    for (const auto& [variant, reason] :
+         {std::pair{"max", "max"}, {"dense_tanh", "Dense"}, {"mean_then_cls", "several"}}) {
         const auto encoder = open(variant);
         expect_error(ErrorKind::unsupported, {reason},
                      [&] { (void)bert::similarity_contributions(encoder, text, text); });

@@ -82,8 +82,7 @@ Matrix logits_of_folder(const fs::path& folder, const TrainingExample& example) 
 
 TEST(HeadTrainer, LearnsAndWritesEveryTask) {
     const bert::HeadTrainer trainer(encoder_folder(), two_threads());
-    for (const auto task :
-         {HeadTask::classification, HeadTask::multi_label, HeadTask::regression, HeadTask::tokens}) {
+    for (const auto task : {HeadTask::classification, HeadTask::multi_label, HeadTask::regression, HeadTask::tokens}) {
         for (const auto optimizer : {bert::HeadOptimizer::lbfgs, bert::HeadOptimizer::adam}) {
             SCOPED_TRACE(static_cast<int>(task));
             bert::HeadTrainerOptions options;

@@ -177,8 +177,9 @@ TEST(CommunityDetection, OfNothingAndOfOneKind) {
     ASSERT_EQ(one.size(), 1u);
     EXPECT_EQ(one[0].size(), 700u);
     EXPECT_EQ(one[0][0], 0);
-    expect_error(ErrorKind::input, {"min_community_size"},
-                 [] { (void)bert::community_detection(Matrix::Ones(3, 3), {0.5f, 0}); });
+    expect_error(ErrorKind::input, {"min_community_size"}, [] {
+        (void)bert::community_detection(Matrix::Ones(3, 3), {0.5f, 0});
+    });
     expect_error(ErrorKind::input, {"threshold"}, [] {
         (void)bert::community_detection(Matrix::Ones(3, 3), {std::numeric_limits<float>::quiet_NaN(), 1});
     });
@@ -240,9 +241,8 @@ TEST(EmbeddingQuantization, RefusesWhatHasNoRange) {
     expect_error(ErrorKind::input, {"calibrate"}, [] { (void)bert::quantization_ranges(Matrix(0, 4)); });
     EXPECT_EQ(bert::quantize_int8(Matrix(0, 6)).cols(), 6);
     EXPECT_EQ(bert::quantize_binary(Matrix(0, 9)).cols(), 2);
-    expect_error(ErrorKind::shape, {"6", "1", "2"}, [&] {
-        (void)bert::semantic_search_ubinary(one, bert::quantize_ubinary(random_rows(3, 9, 1)));
-    });
+    expect_error(ErrorKind::shape, {"6", "1", "2"},
+                 [&] { (void)bert::semantic_search_ubinary(one, bert::quantize_ubinary(random_rows(3, 9, 1))); });
     expect_error(ErrorKind::input, {"rescore_multiplier"}, [&] {
         (void)bert::semantic_search_ubinary(one, bert::quantize_ubinary(random_rows(3, 6, 1)), {5, true, 0});
     });

@@ -129,7 +129,8 @@ TEST(Keywords, AreOrderedByTheirScore) {
             EXPECT_GE(chosen[i == 0 ? 0 : i - 1].second, chosen[i].second);
         }
     }
-    expect_error(ErrorKind::shape, {"2 embeddings of one"}, [&] { (void)bert::choose_keywords(rows.topRows(2), rows); });
+    expect_error(ErrorKind::shape, {"2 embeddings of one"},
+                 [&] { (void)bert::choose_keywords(rows.topRows(2), rows); });
 }
 
 /// A tiny sentence-transformers folder with random weights.

@@ -71,7 +71,10 @@ inline Vector<double> pooling_weights(PoolingMode mode, Index tokens) {
         case PoolingMode::last_token: weights(tokens - 1) = 1; break;
         case PoolingMode::mean: weights.setConstant(1 / n); break;
         case PoolingMode::mean_sqrt_len: weights.setConstant(1 / std::sqrt(n)); break;
-        case PoolingMode::weighted_mean: weights.setLinSpaced(tokens, 1, n); weights /= weights.sum(); break;
+        case PoolingMode::weighted_mean:
+            weights.setLinSpaced(tokens, 1, n);
+            weights /= weights.sum();
+            break;
         case PoolingMode::max: fail(ErrorKind::unsupported, "max pooling is no sum over tokens");
     }
     return weights;
@@ -89,15 +92,14 @@ inline RowMatrix<double> token_parts(const SentenceEncoder& encoder, const std::
 
 }  // namespace detail
 
-/// Which pairs of tokens make two texts alike: with a pooling that is a weighted sum of hidden states, the cosine of two
-/// embeddings is exactly the sum of the products of their tokens' parts, divided by both lengths. Texts are taken
+/// Which pairs of tokens make two texts alike: with a pooling that is a weighted sum of hidden states, the cosine of
+/// two embeddings is exactly the sum of the products of their tokens' parts, divided by both lengths. Texts are taken
 /// without a prompt. Errors: unsupported (max pooling, several poolings, Dense modules), as SentenceEncoder::encode().
 inline SimilarityContributions similarity_contributions(const SentenceEncoder& encoder, const std::string& first,
                                                         const std::string& second) {
     const SentenceConfig& config = encoder.config();
-    const bool dense = std::any_of(config.modules.begin(), config.modules.end(), [](const auto& module) {
-        return std::holds_alternative<DenseConfig>(module);
-    });
+    const bool dense = std::any_of(config.modules.begin(), config.modules.end(),
+                                   [](const auto& module) { return std::holds_alternative<DenseConfig>(module); });
     if (dense || config.pooling.size() != 1) {
         detail::fail(ErrorKind::unsupported, "the similarity of embeddings with ",
                      dense ? "Dense modules" : "several poolings", " is no sum over tokens");
