@@ -14,3 +14,8 @@ void add_next_sentence(CLI::App& app);
 void add_rerank(CLI::App& app);
 void add_similarity(CLI::App& app);
 void add_tokenize(CLI::App& app);
+void add_explain(CLI::App& app);
+void add_keywords(CLI::App& app);
+void add_search(CLI::App& app);
+void add_summarize(CLI::App& app);
+void add_train_head(CLI::App& app);

@@ -15,13 +15,15 @@ using Record = nlohmann::ordered_json;
 /// Where texts come from and how they are written there.
 struct InputOptions {
     std::vector<std::string> files;  ///< "-" is standard input, and so is no file at all
-    std::string format = "auto";     ///< "lines", "jsonl", or "auto": by the file's name, lines for standard input
-    std::string field = "text";      ///< of JSON lines
+    /// "lines", "jsonl", "whole" (a file is one text), or "auto": JSON lines by the file's name, else `plain`
+    std::string format = "auto";
+    std::string plain = "lines";
+    std::string field = "text";  ///< of JSON lines
 };
 
 void add_input_options(CLI::App& command, InputOptions& input);
 
-/// What was read: each text, and the record it stood in ({"text": ...} for plain lines).
+/// What was read: each text, and the record it stood in ({"text": ...} for plain lines, {"file": ...} for whole files).
 struct Input {
     std::vector<std::string> texts;
     std::vector<Record> records;
@@ -65,3 +67,6 @@ private:
 
 /// The shortest text that reads back as the same float.
 std::string shortest(float value);
+
+/// A number whose JSON is shortest(value).
+Record number(float value);

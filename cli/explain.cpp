@@ -1,0 +1,135 @@
+// bert explain: what a model looks at in a text, what makes two texts alike, and a map of many texts.
+#include "commands.hpp"
+#include "encoder_options.hpp"
+#include "pages.hpp"
+#include "records.hpp"
+
+#include <bert/bert.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
+struct Options {
+    std::string folder;
+    bert::SentenceEncoderOptions encoder;
+    std::vector<std::string> texts;
+    std::string map;
+    std::string field = "text";
+    std::string output;
+    bool json = false;
+};
+
+Record matrix_record(const bert::Matrix& matrix) {
+    Record rows = Record::array();
+    for (bert::Index i = 0; i < matrix.rows(); ++i) {
+        Record row = Record::array();
+        for (bert::Index j = 0; j < matrix.cols(); ++j) row.push_back(number(matrix(i, j)));
+        rows.push_back(std::move(row));
+    }
+    return rows;
+}
+
+ExplainedText explain(const bert::SentenceEncoder& encoder, const std::string& text) {
+    ExplainedText result;
+    result.text = text;
+    bert::EncodeOptions limit;
+    limit.max_length = encoder.max_seq_length();
+    result.encoding = encoder.tokenizer().encode(text, limit);
+    bert::EmbedOptions plain;
+    plain.prompt = "";
+    result.words = bert::word_contributions(encoder, text, plain);
+    bert::ForwardOptions options;
+    options.attentions = true;
+    const auto output = encoder.model().forward(result.encoding, options);
+    result.attentions = output.attentions;
+    result.rollout = bert::attention_rollout(output, encoder.model().config().num_attention_heads);
+    return result;
+}
+
+Record text_record(const ExplainedText& text) {
+    Record words = Record::array();
+    for (const auto& word : text.words) {
+        words.push_back({{"text", text.text.substr(word.span.begin, word.span.end - word.span.begin)},
+                         {"begin", word.span.begin},
+                         {"end", word.span.end},
+                         {"change", number(word.change)}});
+    }
+    Record record = {{"text", text.text}, {"tokens", text.encoding.tokens}};
+    if (text.encoding.truncated) record["truncated"] = true;
+    record["words"] = std::move(words);
+    record["rollout"] = matrix_record(text.rollout);
+    return record;
+}
+
+void run_texts(const Options& options, const bert::SentenceEncoder& encoder, Output& output) {
+    std::vector<ExplainedText> texts;
+    for (const std::string& text : options.texts) texts.push_back(explain(encoder, text));
+    std::optional<bert::SimilarityContributions> similarity;
+    if (texts.size() == 2) similarity = bert::similarity_contributions(encoder, texts[0].text, texts[1].text);
+    if (!options.json) {
+        output.write(explanation_page(texts, similarity ? &*similarity : nullptr));
+        return;
+    }
+    Record record = {{"texts", Record::array()}};
+    for (const ExplainedText& text : texts) record["texts"].push_back(text_record(text));
+    if (similarity) {
+        record["similarity"] = {{"cosine", number(similarity->cosine)},
+                                {"contributions", matrix_record(similarity->contributions)}};
+    }
+    output.write_line(record);
+}
+
+void run_map(const Options& options, const bert::SentenceEncoder& encoder, Output& output) {
+    InputOptions input;
+    input.files = {options.map};
+    input.field = options.field;
+    const Input read = read_input(input);
+    if (read.texts.empty()) throw bert::Error(bert::ErrorKind::input, "there are no texts to draw a map of");
+    const bert::Projection projection = bert::principal_components(encoder.encode(read.texts));
+    if (!options.json) {
+        output.write(map_page(read.texts, projection));
+        return;
+    }
+    for (std::size_t i = 0; i < read.texts.size(); ++i) {
+        Record record = read.records[i];
+        const auto row = static_cast<bert::Index>(i);
+        record["point"] = {number(static_cast<float>(projection.points(row, 0))),
+                           number(static_cast<float>(projection.points(row, 1)))};
+        output.write_line(record);
+    }
+}
+
+void run(Options& options) {
+    if (options.map.empty() ? options.texts.empty() || options.texts.size() > 2 : !options.texts.empty()) {
+        throw bert::Error(bert::ErrorKind::input, "explain takes one text, two texts, or --map FILE");
+    }
+    const bert::SentenceEncoder encoder(options.folder, options.encoder);
+    Output output(options.output);
+    if (options.map.empty()) run_texts(options, encoder, output);
+    else run_map(options, encoder, output);
+    output.commit();
+}
+
+}  // namespace
+
+void add_explain(CLI::App& app) {
+    const auto options = std::make_shared<Options>();
+    CLI::App& command = *app.add_subcommand("explain", "Show what a model looks at, as a page to open in a browser");
+    add_encoder_options(command, options->folder, options->encoder);
+    command.add_option("texts", options->texts, "A text, or two texts to compare");
+    command.add_option("--map", options->map, "Instead: a file of texts to draw a map of; - for standard input");
+    command.add_option("--field", options->field, "Of a map's JSON lines: the field that holds the text")
+        ->capture_default_str();
+    command.add_option("-o,--output", options->output, "File to write (default: standard output)");
+    command.add_flag("--json", options->json, "Write the numbers as JSON instead of a page");
+    command.footer(R"(  bert explain all-MiniLM-L6-v2 'A cat sat down.' 'A kitten took a seat.' -o cats.html
+  bert explain all-MiniLM-L6-v2 --map texts.txt -o map.html)");
+    command.callback([options] { run(*options); });
+}

@@ -1,0 +1,27 @@
+// Self-contained HTML: pages that need no network, read in light and dark, and treat every text as text.
+#pragma once
+
+#include "records.hpp"
+
+#include <bert/bert.hpp>
+
+#include <string>
+#include <vector>
+
+/// A text with what was found out about it.
+struct ExplainedText {
+    std::string text;
+    bert::Encoding encoding;
+    std::vector<bert::WordContribution> words;
+    std::vector<std::vector<bert::Matrix>> attentions;  ///< [layer][head]: tokens x tokens
+    bert::Matrix rollout;                               ///< tokens x tokens
+};
+
+/// The text with &, <, >, quotes and control characters written so that HTML shows them.
+std::string escape_html(const std::string& text);
+
+/// A page about one text, or about two and their similarity (`similarity` may be null).
+std::string explanation_page(const std::vector<ExplainedText>& texts, const bert::SimilarityContributions* similarity);
+
+/// A page with a point for each text; its text shows when the pointer rests on it.
+std::string map_page(const std::vector<std::string>& texts, const bert::Projection& projection);
