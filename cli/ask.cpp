@@ -11,7 +11,7 @@
 
 namespace {
 
-struct Options {
+struct AskOptions {
     std::string folder;
     bert::TaskOptions task;
     bert::AnswerOptions answer;
@@ -19,7 +19,7 @@ struct Options {
     std::vector<std::string> files;
 };
 
-void run(Options& options) {
+void run_ask(AskOptions& options) {
     const bert::QuestionAnswering model(options.folder, options.task);
     if (options.files.empty()) options.files.emplace_back("-");
     Output output("");
@@ -42,7 +42,7 @@ void run(Options& options) {
 }  // namespace
 
 void add_ask(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<AskOptions>();
     CLI::App& command = *app.add_subcommand("ask", "Answer a question with words of a text, however long it is");
     add_task_options(command, options->folder, options->task);
     command.add_option("question", options->question, "The question")->required();
@@ -58,5 +58,5 @@ void add_ask(CLI::App& app) {
     command.footer(
         "Offsets count bytes of the file.\n\n"
         "  bert ask bert-large-uncased-whole-word-masking-finetuned-squad 'Who lives in Paris?' report.txt");
-    command.callback([options] { run(*options); });
+    command.callback([options] { run_ask(*options); });
 }

@@ -13,7 +13,7 @@
 
 namespace {
 
-struct Options {
+struct ClassifyOptions {
     std::string folder;
     bert::TaskOptions task;
     bert::ClassifyOptions classify;
@@ -32,7 +32,7 @@ std::vector<bert::TextPair> read_pairs(Input& input, const std::string& field) {
     return pairs;
 }
 
-void run_zero_shot(const Options& options) {
+void run_zero_shot(const ClassifyOptions& options) {
     const bert::ZeroShotClassifier model(options.folder, options.task);
     Input input = read_input(options.input);
     Output output("");
@@ -49,7 +49,7 @@ void run_zero_shot(const Options& options) {
     output.commit();
 }
 
-void run_classify(const Options& options) {
+void run_classify(const ClassifyOptions& options) {
     const bert::TextClassifier model(options.folder, options.task);
     Input input = read_input(options.input);
     Output output("");
@@ -67,7 +67,7 @@ void run_classify(const Options& options) {
     output.commit();
 }
 
-void run_next_sentence(const Options& options) {
+void run_next_sentence(const ClassifyOptions& options) {
     const bert::NextSentence model(options.folder, options.task);
     Input input = read_input(options.input);
     Output output("");
@@ -81,7 +81,7 @@ void run_next_sentence(const Options& options) {
     output.commit();
 }
 
-void add_pair_field(CLI::App& command, Options& options) {
+void add_pair_field(CLI::App& command, ClassifyOptions& options) {
     command.add_option("--pair-field", options.pair_field, "The field of JSON objects that holds the second text")
         ->capture_default_str();
 }
@@ -89,7 +89,7 @@ void add_pair_field(CLI::App& command, Options& options) {
 }  // namespace
 
 void add_classify(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<ClassifyOptions>();
     CLI::App& command = *app.add_subcommand("classify", "Classify texts, or pairs of texts");
     add_task_options(command, options->folder, options->task);
     add_input_options(command, options->input);
@@ -126,7 +126,7 @@ void add_classify(CLI::App& app) {
 }
 
 void add_next_sentence(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<ClassifyOptions>();
     CLI::App& command =
         *app.add_subcommand("next-sentence", "Tell whether the second text of a pair follows the first");
     add_task_options(command, options->folder, options->task);

@@ -15,7 +15,7 @@
 
 namespace {
 
-struct Options {
+struct EmbedOptions {
     std::string folder;
     bert::SentenceEncoderOptions encoder;
     bert::EmbedOptions embed;
@@ -52,7 +52,7 @@ std::string with_embedding(Record record, const bert::TextInfo& info, const bert
     return line + "]}\n";
 }
 
-void run(Options& options) {
+void run_embed(EmbedOptions& options) {
     const bool npy = options.output.size() > 4 && options.output.compare(options.output.size() - 4, 4, ".npy") == 0;
     const bert::SentenceEncoder encoder(options.folder, options.encoder);
     const Input input = read_input(options.input);
@@ -94,7 +94,7 @@ void run(Options& options) {
 }  // namespace
 
 void add_embed(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<EmbedOptions>();
     CLI::App& command = *app.add_subcommand("embed", "Embed texts: one vector a text");
     add_encoder_options(command, options->folder, options->encoder);
     add_input_options(command, options->input);
@@ -128,5 +128,5 @@ An empty line is a text of its own. Nothing is written before everything has suc
   echo "A cat sat down." | bert embed all-MiniLM-L6-v2
   bert embed all-MiniLM-L6-v2 texts.txt -o vectors.npy
   bert embed all-MiniLM-L6-v2 articles.jsonl --field body --long-text windows > embedded.jsonl)");
-    command.callback([options] { run(*options); });
+    command.callback([options] { run_embed(*options); });
 }

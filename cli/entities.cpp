@@ -12,7 +12,7 @@
 
 namespace {
 
-struct Options {
+struct EntitiesOptions {
     std::string folder;
     bert::TaskOptions task;
     bert::EntityOptions entities;
@@ -20,7 +20,7 @@ struct Options {
     bool all = false;
 };
 
-void run(Options& options) {
+void run_entities(EntitiesOptions& options) {
     const bert::TokenClassifier model(options.folder, options.task);
     if (options.all) options.entities.ignore_labels.clear();
     Input input = read_input(options.input);
@@ -45,7 +45,7 @@ void run(Options& options) {
 }  // namespace
 
 void add_entities(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<EntitiesOptions>();
     options->entities.aggregation = bert::Aggregation::simple;
     CLI::App& command = *app.add_subcommand("entities", "Find names, or whatever a model of tokens labels");
     add_task_options(command, options->folder, options->task);
@@ -66,5 +66,5 @@ void add_entities(CLI::App& app) {
                        "Take long texts in windows that share this many tokens (default: cut them)");
     command.add_flag("--all", options->all, "Show what is labelled O too");
     command.footer("Offsets count bytes of the text.\n\n  echo 'Anna lives in Paris.' | bert entities my-ner-model");
-    command.callback([options] { run(*options); });
+    command.callback([options] { run_entities(*options); });
 }

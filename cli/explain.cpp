@@ -16,7 +16,7 @@
 
 namespace {
 
-struct Options {
+struct ExplainOptions {
     std::string folder;
     bert::SentenceEncoderOptions encoder;
     std::vector<std::string> texts;
@@ -68,7 +68,7 @@ Record text_record(const ExplainedText& text) {
     return record;
 }
 
-void run_texts(const Options& options, const bert::SentenceEncoder& encoder, Output& output) {
+void run_texts(const ExplainOptions& options, const bert::SentenceEncoder& encoder, Output& output) {
     std::vector<ExplainedText> texts;
     for (const std::string& text : options.texts) texts.push_back(explain(encoder, text));
     std::optional<bert::SimilarityContributions> similarity;
@@ -86,7 +86,7 @@ void run_texts(const Options& options, const bert::SentenceEncoder& encoder, Out
     output.write_line(record);
 }
 
-void run_map(const Options& options, const bert::SentenceEncoder& encoder, Output& output) {
+void run_map(const ExplainOptions& options, const bert::SentenceEncoder& encoder, Output& output) {
     InputOptions input;
     input.files = {options.map};
     input.field = options.field;
@@ -106,7 +106,7 @@ void run_map(const Options& options, const bert::SentenceEncoder& encoder, Outpu
     }
 }
 
-void run(Options& options) {
+void run_explain(ExplainOptions& options) {
     if (options.map.empty() ? options.texts.empty() || options.texts.size() > 2 : !options.texts.empty()) {
         throw bert::Error(bert::ErrorKind::input, "explain takes one text, two texts, or --map FILE");
     }
@@ -120,7 +120,7 @@ void run(Options& options) {
 }  // namespace
 
 void add_explain(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<ExplainOptions>();
     CLI::App& command = *app.add_subcommand("explain", "Show what a model looks at, as a page to open in a browser");
     add_encoder_options(command, options->folder, options->encoder);
     command.add_option("texts", options->texts, "A text, or two texts to compare");
@@ -131,5 +131,5 @@ void add_explain(CLI::App& app) {
     command.add_flag("--json", options->json, "Write the numbers as JSON instead of a page");
     command.footer(R"(  bert explain all-MiniLM-L6-v2 'A cat sat down.' 'A kitten took a seat.' -o cats.html
   bert explain all-MiniLM-L6-v2 --map texts.txt -o map.html)");
-    command.callback([options] { run(*options); });
+    command.callback([options] { run_explain(*options); });
 }

@@ -11,7 +11,7 @@
 
 namespace {
 
-struct Options {
+struct FillMaskOptions {
     std::string folder;
     bert::TaskOptions task;
     bert::FillMaskOptions fill;
@@ -19,7 +19,7 @@ struct Options {
     bool perplexity = false;
 };
 
-void run(const Options& options) {
+void run_fill_mask(const FillMaskOptions& options) {
     const bert::FillMask model(options.folder, options.task);
     Input input = read_input(options.input);
     Output output("");
@@ -59,7 +59,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_fill_mask(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<FillMaskOptions>();
     CLI::App& command = *app.add_subcommand("fill-mask", "Fill the [MASK]s of texts, or tell how likely texts are");
     add_task_options(command, options->folder, options->task);
     add_input_options(command, options->input);
@@ -70,5 +70,5 @@ void add_fill_mask(CLI::App& app) {
     command.footer(
         "  echo 'Paris is the [MASK] of France.' | bert fill-mask bert-base-uncased\n"
         "  bert fill-mask bert-base-uncased --perplexity texts.txt");
-    command.callback([options] { run(*options); });
+    command.callback([options] { run_fill_mask(*options); });
 }

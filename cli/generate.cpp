@@ -14,7 +14,7 @@
 
 namespace {
 
-struct Options {
+struct GenerateOptions {
     std::string folder;
     bert::Seq2SeqOptions model;
     std::vector<std::string> texts;
@@ -35,7 +35,7 @@ std::vector<std::int32_t> parse_ids(const std::string& text) {
     return ids;
 }
 
-std::vector<std::vector<bert::GeneratedSequence>> generate(const Options& options, const Input& input) {
+std::vector<std::vector<bert::GeneratedSequence>> generate(const GenerateOptions& options, const Input& input) {
     std::vector<std::vector<std::int32_t>> ids;
     if (options.ids) {
         for (const std::string& text : input.texts) ids.push_back(parse_ids(text));
@@ -50,7 +50,7 @@ std::vector<std::vector<bert::GeneratedSequence>> generate(const Options& option
     return model.generate(input.texts, options.generation, !options.no_special_tokens);
 }
 
-void run(Options& options) {
+void run_generate(GenerateOptions& options) {
     Input input;
     if (options.texts.empty()) {
         input = read_input(options.input);
@@ -108,7 +108,7 @@ void add_generation_options(CLI::App& command, bert::GenerationOptions& options)
 }  // namespace
 
 void add_generate(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<GenerateOptions>();
     CLI::App& command = *app.add_subcommand("generate", "Continue prompts, or translate and summarise with a Seq2Seq");
     command.add_option("folder", options->folder, "Model folder as Hugging Face publishes it")->required();
     command.add_option("texts", options->texts, "Prompts or source texts; none: those of --file");
@@ -139,5 +139,5 @@ their fields.
 
   bert generate bert2bert 'A long article.' --beams 4 --max-new-tokens 60 --no-repeat 3
   bert generate bert-decoder 'Once upon a time' --no-special-tokens --sample --top-p 0.9 --seed 7)");
-    command.callback([options] { run(*options); });
+    command.callback([options] { run_generate(*options); });
 }

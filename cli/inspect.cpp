@@ -14,7 +14,7 @@
 
 namespace {
 
-struct Options {
+struct InspectOptions {
     std::string folder;
     bool tensors = false;
     bool cpu = false;
@@ -146,7 +146,7 @@ std::string to_lines(const Record& record, const std::string& indent = "") {
     return text;
 }
 
-void run(const Options& options) {
+void run_inspect(const InspectOptions& options) {
     if (options.folder.empty() && !options.cpu) {
         throw bert::Error(bert::ErrorKind::input, "inspect needs a model folder, or --cpu");
     }
@@ -162,12 +162,12 @@ void run(const Options& options) {
 }  // namespace
 
 void add_inspect(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<InspectOptions>();
     CLI::App& command = *app.add_subcommand("inspect", "Show what a model folder holds, or what this machine can do");
     command.add_option("folder", options->folder, "Model folder");
     command.add_flag("--tensors", options->tensors, "List all tensors");
     command.add_flag("--cpu", options->cpu, "Show which kernels can run here and which are chosen");
     command.add_flag("--json", options->json, "Write JSON");
     command.footer("  bert inspect all-MiniLM-L6-v2 --tensors\n  bert inspect --cpu");
-    command.callback([options] { run(*options); });
+    command.callback([options] { run_inspect(*options); });
 }

@@ -10,7 +10,7 @@
 
 namespace {
 
-struct Options {
+struct RerankOptions {
     std::string folder;
     bert::TaskOptions task;
     bert::RerankOptions rerank;
@@ -18,7 +18,7 @@ struct Options {
     InputOptions input;
 };
 
-void run(const Options& options) {
+void run_rerank(const RerankOptions& options) {
     const bert::Reranker model(options.folder, options.task);
     Input input = read_input(options.input);
     Output output("");
@@ -35,12 +35,12 @@ void run(const Options& options) {
 }  // namespace
 
 void add_rerank(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<RerankOptions>();
     CLI::App& command = *app.add_subcommand("rerank", "Put documents in the order in which they fit a query");
     add_task_options(command, options->folder, options->task);
     command.add_option("query", options->query, "The query")->required();
     add_input_options(command, options->input);
     command.add_option("--top-k", options->rerank.top_k, "Most documents (default: all)");
     command.footer("  bert rerank ms-marco-MiniLM-L6-v2 'who lives in Paris?' --top-k 3 documents.txt");
-    command.callback([options] { run(*options); });
+    command.callback([options] { run_rerank(*options); });
 }

@@ -14,7 +14,7 @@
 
 namespace {
 
-struct Options {
+struct SearchOptions {
     std::string folder;
     bert::SentenceEncoderOptions encoder;
     InputOptions documents;
@@ -23,7 +23,7 @@ struct Options {
     std::optional<bert::Similarity> measure;
 };
 
-void run(const Options& options) {
+void run_search(const SearchOptions& options) {
     const bert::SentenceEncoder encoder(options.folder, options.encoder);
     const Input documents = read_input(options.documents);
     if (documents.texts.empty()) throw bert::Error(bert::ErrorKind::input, "there are no documents to search");
@@ -48,7 +48,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_search(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<SearchOptions>();
     CLI::App& command = *app.add_subcommand("search", "Find the texts closest in meaning to queries");
     add_encoder_options(command, options->folder, options->encoder);
     add_input_options(command, options->documents);
@@ -66,5 +66,5 @@ void add_search(CLI::App& app) {
         R"(Each query becomes {"query": ..., "hits": [{"corpus_id": ..., "score": ..., "document": ...}, ...]}.
 
   bert search all-MiniLM-L6-v2 articles.jsonl --field title --query 'rising prices')");
-    command.callback([options] { run(*options); });
+    command.callback([options] { run_search(*options); });
 }

@@ -15,7 +15,7 @@
 
 namespace {
 
-struct Options {
+struct SimilarityOptions {
     std::string folder;
     bert::SentenceEncoderOptions encoder;
     std::vector<std::string> texts;
@@ -24,7 +24,7 @@ struct Options {
     bool json = false;
 };
 
-void run(const Options& options) {
+void run_similarity(const SimilarityOptions& options) {
     std::vector<std::string> texts = options.texts;
     if (!options.file.empty()) {
         InputOptions input;
@@ -64,7 +64,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_similarity(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<SimilarityOptions>();
     CLI::App& command = *app.add_subcommand("similarity", "Show how alike texts are in meaning");
     add_encoder_options(command, options->folder, options->encoder);
     command.add_option("texts", options->texts, "Texts to compare with each other");
@@ -79,5 +79,5 @@ void add_similarity(CLI::App& app) {
                 .description(""));
     command.add_flag("--json", options->json, "Write JSON");
     command.footer("  bert similarity all-MiniLM-L6-v2 'A cat sat down.' 'Dogs bark.'");
-    command.callback([options] { run(*options); });
+    command.callback([options] { run_similarity(*options); });
 }

@@ -23,7 +23,7 @@ struct SummarizeOptions {
     bool plain = false;
 };
 
-void run(const SummarizeOptions& options) {
+void run_summarize(const SummarizeOptions& options) {
     const bert::Summarizer summarizer(options.folder, options.encoder);
     const Input input = read_input(options.input);
     Output output("");
@@ -58,7 +58,7 @@ struct KeywordsOptions {
     std::string stop_words = "english";
 };
 
-void run(KeywordsOptions& options) {
+void run_summarize(KeywordsOptions& options) {
     const bert::KeywordExtractor extractor(options.folder, options.encoder);
     options.keywords.min_ngram = options.ngrams.front();
     options.keywords.max_ngram = options.ngrams.back();
@@ -108,7 +108,7 @@ void add_summarize(CLI::App& app) {
         R"(A text becomes {..., "summary": [{"text": ..., "begin": ..., "end": ...}, ...]}, positions being bytes.
 
   bert summarize all-MiniLM-L6-v2 report.txt -n 5 --plain)");
-    command.callback([options] { run(*options); });
+    command.callback([options] { run_summarize(*options); });
 }
 
 void add_keywords(CLI::App& app) {
@@ -137,5 +137,5 @@ void add_keywords(CLI::App& app) {
         R"(A text becomes {..., "keywords": [{"text": ..., "score": ..., "spans": [[begin, end], ...]}, ...]}.
 
   bert keywords all-MiniLM-L6-v2 report.txt --ngrams 1 2 --method mmr)");
-    command.callback([options] { run(*options); });
+    command.callback([options] { run_summarize(*options); });
 }

@@ -9,7 +9,7 @@
 
 namespace {
 
-struct Options {
+struct TokenizeOptions {
     std::string folder;
     InputOptions input;
     bert::EncodeOptions encode;
@@ -36,7 +36,7 @@ Record to_record(const bert::Encoding& encoding, bool ids_only) {
     return record;
 }
 
-void run(Options& options) {
+void run_tokenize(TokenizeOptions& options) {
     const bert::Tokenizer tokenizer = bert::Tokenizer::load(options.folder);
     options.encode.add_special_tokens = !options.no_special_tokens;
     if (options.code_points) options.encode.offset_unit = bert::OffsetUnit::code_point;
@@ -53,7 +53,7 @@ void run(Options& options) {
 }  // namespace
 
 void add_tokenize(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<TokenizeOptions>();
     CLI::App& command = *app.add_subcommand("tokenize", "Show the tokens of texts: one JSON object a text");
     command.add_option("folder", options->folder, "Folder with tokenizer.json or vocab.txt")->required();
     add_input_options(command, options->input);
@@ -72,5 +72,5 @@ void add_tokenize(CLI::App& app) {
     command.add_flag("--code-points", options->code_points, "Count offsets in characters instead of bytes");
     command.add_flag("--ids-only", options->ids_only, "Only a list of ids a text");
     command.footer("  echo 'the bank of the river' | bert tokenize all-MiniLM-L6-v2");
-    command.callback([options] { run(*options); });
+    command.callback([options] { run_tokenize(*options); });
 }

@@ -14,7 +14,7 @@
 
 namespace {
 
-struct Options {
+struct TrainHeadOptions {
     std::string folder;
     std::string examples;
     std::string output;
@@ -35,7 +35,7 @@ Record metrics_record(const bert::HeadMetrics& metrics) {
     return record;
 }
 
-void run(const Options& options) {
+void run_train_head(const TrainHeadOptions& options) {
     const bert::HeadTrainer trainer(options.folder, options.task);
     const bert::TrainedHead head =
         trainer.train(bert::read_training_file(options.examples, options.file), options.training);
@@ -53,7 +53,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_train_head(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<TrainHeadOptions>();
     bert::HeadTrainerOptions& training = options->training;
     CLI::App& command = *app.add_subcommand("train-head", "Train a classifier on a frozen encoder");
     command.add_option("folder", options->folder, "Model folder of the encoder")->required();
@@ -101,5 +101,5 @@ void add_train_head(CLI::App& app) {
     command.footer(R"(Writes a report as JSON: loss, accuracy and F1 on what was trained, held out, and marked "test".
 
   bert train-head all-MiniLM-L6-v2 examples/data/sentiment.tsv -o sentiment)");
-    command.callback([options] { run(*options); });
+    command.callback([options] { run_train_head(*options); });
 }

@@ -40,7 +40,7 @@ std::vector<Text> random_texts(const ModelSizes& sizes, const std::vector<std::s
     return texts;
 }
 
-bert::ForwardOptions everything() {
+bert::ForwardOptions all_outputs() {
     bert::ForwardOptions options;
     options.hidden_states = options.attentions = options.pooler_output = true;
     return options;
@@ -68,7 +68,7 @@ protected:
         for (const auto& text : texts_) {
             bert::Batch batch;
             batch.add(text.ids.data(), text.types.data(), text.ids.size());
-            alone_.push_back(model_->forward(batch, everything()));
+            alone_.push_back(model_->forward(batch, all_outputs()));
         }
     }
 
@@ -76,7 +76,7 @@ protected:
     void expect_same_bits(const std::vector<std::size_t>& order, bert::Workspace& workspace, const std::string& what) {
         bert::Batch batch;
         for (const std::size_t i : order) batch.add(texts_[i].ids.data(), texts_[i].types.data(), texts_[i].ids.size());
-        const auto output = model_->forward(batch, workspace, everything());
+        const auto output = model_->forward(batch, workspace, all_outputs());
         const auto heads = static_cast<std::size_t>(GetParam().sizes.heads);
         for (std::size_t at = 0; at < order.size(); ++at) {
             const auto& alone = alone_[order[at]];

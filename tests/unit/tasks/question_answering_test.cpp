@@ -17,7 +17,7 @@ using bert::AnswerResult;
 using bert::ErrorKind;
 using bert::QuestionAnswering;
 
-fs::path folder() {
+fs::path question_answering_folder() {
     return heads() / "question_answering";
 }
 
@@ -38,7 +38,7 @@ TEST(QuestionAnswering, EqualsThePipeline) {
     bert::TaskOptions task;
     task.threads = 2;
     task.token_budget = 100;
-    const QuestionAnswering model(folder(), task);
+    const QuestionAnswering model(question_answering_folder(), task);
     for (const Json& given : golden["cases"]) {
         SCOPED_TRACE(given.dump().substr(0, 300));
         const Json& context = given["context"].is_null() ? golden["long_context"] : given["context"];
@@ -62,13 +62,14 @@ TEST(QuestionAnswering, ALongContextHasTheSameAnswersInAnyBatchAndOnThreads) {
     bert::TaskOptions options;
     options.threads = 1;
     options.token_budget = 1;
-    const auto expected = QuestionAnswering(folder(), options).answer("who lives in paris?", context);
+    const auto expected =
+        QuestionAnswering(question_answering_folder(), options).answer("who lives in paris?", context);
     EXPECT_GT(expected.windows, 500u);
     const auto& answer = expected.answers.at(0);
     EXPECT_EQ(context.substr(answer.span.begin, answer.span.end - answer.span.begin), answer.text);
     options.threads = 2;
     options.token_budget = 500;
-    const QuestionAnswering model(folder(), options);
+    const QuestionAnswering model(question_answering_folder(), options);
     on_four_threads([&] {
         const auto results = model.answer_batch({{"who", "x"}, {"who lives in paris?", context}, {"who", "y"}});
         EXPECT_EQ(results[1].answers.at(0).score, answer.score);
@@ -80,11 +81,12 @@ TEST(QuestionAnswering, ALongContextHasTheSameAnswersInAnyBatchAndOnThreads) {
 
 TEST(QuestionAnswering, EveryTableAndWeightComesClose) {
     const std::string context = "Anna lives in Paris. John lives in Berlin, the capital of Germany!";
-    const auto expected = QuestionAnswering(folder()).answer("who lives in paris?", context);
+    const auto expected = QuestionAnswering(question_answering_folder()).answer("who lives in paris?", context);
     with_every_table_and_weight([&](const bert::TaskOptions& options, double tolerance) {
         AnswerOptions all;
         all.top_k = 100;
-        const auto result = QuestionAnswering(folder(), options).answer("who lives in paris?", context, all);
+        const auto result =
+            QuestionAnswering(question_answering_folder(), options).answer("who lives in paris?", context, all);
         for (const auto& answer : result.answers) {
             if (answer.text == expected.answers[0].text) {
                 EXPECT_NEAR(answer.score, expected.answers[0].score, tolerance);
@@ -94,7 +96,7 @@ TEST(QuestionAnswering, EveryTableAndWeightComesClose) {
 }
 
 TEST(QuestionAnswering, BytesThatAreNotUtf8KeepTheirPlaces) {
-    const QuestionAnswering model(folder());
+    const QuestionAnswering model(question_answering_folder());
     const std::string context = "\xff\xfe Anna \xc3 lives in \x80 Paris";
     AnswerOptions options;
     options.top_k = 20;
@@ -104,7 +106,7 @@ TEST(QuestionAnswering, BytesThatAreNotUtf8KeepTheirPlaces) {
 }
 
 TEST(QuestionAnswering, BadInputIsNamed) {
-    const QuestionAnswering model(folder());
+    const QuestionAnswering model(question_answering_folder());
     expect_error(ErrorKind::input, {"pair 0", "question", "empty"}, [&] { model.answer("", "x"); });
     expect_error(ErrorKind::input, {"pair 1", "context", "empty"}, [&] {
         model.answer_batch({{"a", "b"}, {"a", ""}});

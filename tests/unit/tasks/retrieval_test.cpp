@@ -21,16 +21,16 @@ using bert::SearchHit;
 using bert::Similarity;
 using Hits = std::vector<std::vector<SearchHit>>;
 
-const Golden& golden() {
+const Golden& retrieval_golden() {
     static const Golden data(data_dir() / "retrieval" / "expected.safetensors");
     return data;
 }
 
 void expect_hits(const Hits& hits, const std::string& name, double tolerance = 1e-6) {
-    const auto ids = golden().values<Index>(name + ".ids");
-    const auto scores = golden().values<double>(name + ".scores");
-    const auto columns = static_cast<std::size_t>(golden().shape(name + ".ids")[1]);
-    ASSERT_EQ(hits.size(), static_cast<std::size_t>(golden().shape(name + ".ids")[0]));
+    const auto ids = retrieval_golden().values<Index>(name + ".ids");
+    const auto scores = retrieval_golden().values<double>(name + ".scores");
+    const auto columns = static_cast<std::size_t>(retrieval_golden().shape(name + ".ids")[1]);
+    ASSERT_EQ(hits.size(), static_cast<std::size_t>(retrieval_golden().shape(name + ".ids")[0]));
     double worst = 0;
     for (std::size_t query = 0; query < hits.size(); ++query) {
         ASSERT_EQ(hits[query].size(), columns);
@@ -50,8 +50,8 @@ Matrix random_rows(Index rows, Index columns, std::uint32_t seed) {
 }
 
 TEST(SemanticSearch, EqualsSentenceTransformers) {
-    const auto queries = golden().matrix<float>("search.queries");
-    const auto corpus = golden().matrix<float>("search.corpus");
+    const auto queries = retrieval_golden().matrix<float>("search.queries");
+    const auto corpus = retrieval_golden().matrix<float>("search.corpus");
     expect_hits(bert::semantic_search(queries, corpus), "search.cosine");
     expect_hits(bert::semantic_search(queries, corpus, {10, Similarity::dot}), "search.dot", 1e-5);
     expect_hits(bert::semantic_search(queries, corpus, {10, Similarity::euclidean}), "search.euclidean", 1e-5);
@@ -110,10 +110,10 @@ TEST(SemanticSearch, RefusesBadEmbeddings) {
 }
 
 TEST(ParaphraseMining, EqualsSentenceTransformers) {
-    const auto rows = golden().matrix<float>("paraphrases.embeddings");
+    const auto rows = retrieval_golden().matrix<float>("paraphrases.embeddings");
     const auto check = [&](const std::string& name, const bert::ParaphraseMiningOptions& options) {
-        const auto pairs = golden().values<Index>("paraphrases." + name + ".pairs");
-        const auto scores = golden().values<double>("paraphrases." + name + ".scores");
+        const auto pairs = retrieval_golden().values<Index>("paraphrases." + name + ".pairs");
+        const auto scores = retrieval_golden().values<double>("paraphrases." + name + ".scores");
         const auto found = bert::paraphrase_mining(rows, options);
         ASSERT_EQ(found.size(), scores.size()) << name;
         double worst = 0;
@@ -151,11 +151,11 @@ TEST(ParaphraseMining, KeepsEachPairOnceInOrder) {
 }
 
 TEST(CommunityDetection, EqualsSentenceTransformers) {
-    const auto rows = golden().matrix<float>("communities.embeddings");
+    const auto rows = retrieval_golden().matrix<float>("communities.embeddings");
     bert::ThreadPool threads(2);
     const auto check = [&](const std::string& name, const bert::CommunityOptions& options) {
-        const auto sizes = golden().values<std::size_t>("communities." + name + ".sizes");
-        const auto members = golden().values<Index>("communities." + name + ".rows");
+        const auto sizes = retrieval_golden().values<std::size_t>("communities." + name + ".sizes");
+        const auto members = retrieval_golden().values<Index>("communities." + name + ".rows");
         const auto found = bert::community_detection(rows, options, &threads);
         ASSERT_EQ(found.size(), sizes.size()) << name;
         std::size_t at = 0;
@@ -187,17 +187,17 @@ TEST(CommunityDetection, OfNothingAndOfOneKind) {
 
 template <class Code>
 void expect_codes(const bert::RowMatrix<Code>& codes, const std::string& name) {
-    const auto expected = golden().matrix<std::int64_t>(name);
+    const auto expected = retrieval_golden().matrix<std::int64_t>(name);
     ASSERT_EQ(codes.rows(), expected.rows()) << name;
     ASSERT_EQ(codes.cols(), expected.cols()) << name;
     EXPECT_EQ((codes.template cast<std::int64_t>() - expected).cwiseAbs().maxCoeff(), 0) << name;
 }
 
 TEST(EmbeddingQuantization, EqualsSentenceTransformers) {
-    const auto rows = golden().matrix<float>("quantized.rows");
-    const auto queries = golden().matrix<float>("quantized.queries");
+    const auto rows = retrieval_golden().matrix<float>("quantized.rows");
+    const auto queries = retrieval_golden().matrix<float>("quantized.queries");
     const Matrix ranges = bert::quantization_ranges(rows);
-    EXPECT_TRUE(same_bits(ranges, golden().matrix<float>("quantized.ranges")));
+    EXPECT_TRUE(same_bits(ranges, retrieval_golden().matrix<float>("quantized.ranges")));
     expect_codes(bert::quantize_int8(rows), "quantized.int8");
     expect_codes(bert::quantize_uint8(rows), "quantized.uint8");
     expect_codes(bert::quantize_binary(rows), "quantized.binary");
@@ -209,8 +209,8 @@ TEST(EmbeddingQuantization, EqualsSentenceTransformers) {
 }
 
 TEST(EmbeddingQuantization, SearchesAndRescores) {
-    const auto rows = golden().matrix<float>("quantized.rows");
-    const auto queries = golden().matrix<float>("quantized.queries");
+    const auto rows = retrieval_golden().matrix<float>("quantized.rows");
+    const auto queries = retrieval_golden().matrix<float>("quantized.queries");
     const Matrix ranges = bert::quantization_ranges(rows);
     bert::ThreadPool threads(2);
     for (const bool rescore : {true, false}) {
