@@ -87,6 +87,9 @@ Record describe_folder(const std::string& folder, bool tensors) {
         {"intermediate_size", config.intermediate_size}, {"hidden_act", config.hidden_act_name},
         {"layer_norm_eps", config.layer_norm_eps},       {"vocab_size", config.vocab_size},
         {"type_vocab_size", config.type_vocab_size},     {"max_position_embeddings", config.max_position_embeddings}};
+    record["tasks"] = Record::array();
+    for (const bert::Task task : bert::served_tasks(config, checkpoint))
+        record["tasks"].push_back(bert::to_string(task));
     record["weights"] = describe_weights(checkpoint);
     record["tokenizer"] = {{"vocab_size", tokenizer.vocab_size()},
                            {"model_max_length", or_null(tokenizer.model_max_length())}};

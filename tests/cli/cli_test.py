@@ -235,6 +235,8 @@ class Cli(unittest.TestCase):
         self.assertIn("query", out["sentence_embeddings"]["prompts"])
         self.assertIn(out["cpu"]["kernels_chosen"], out["cpu"]["kernels_available"])
         self.assertIn("hidden_size: %d\n" % config["hidden_size"], self.ok("inspect", self.model))
+        out = json.loads(self.ok("inspect", self.head("pretraining"), "--json"))
+        self.assertEqual(out["tasks"], ["fill-mask", "next-sentence", "sparse-embedding", "sentence-embedding"])
         self.fails("inspect")
 
     def test_generate(self):

@@ -15,14 +15,14 @@
 #include <vector>
 
 using bert::Tokenizer;
-using Json = bert::detail::Json;
+using GoldenJson = bert::detail::GoldenJson;
 
 namespace {
 
-std::vector<Json> read_lines(const bert_test::fs::path& path) {
+std::vector<GoldenJson> read_lines(const bert_test::fs::path& path) {
     std::ifstream in(path, std::ios::binary);
-    std::vector<Json> lines;
-    for (std::string line; std::getline(in, line);) lines.push_back(Json::parse(line));
+    std::vector<GoldenJson> lines;
+    for (std::string line; std::getline(in, line);) lines.push_back(GoldenJson::parse(line));
     return lines;
 }
 
@@ -35,15 +35,15 @@ bert_test::fs::path tokenizer_dir() {
 TEST(TokenizerGolden, AnswersAsTheReferenceDoes) {
     std::map<std::string, Tokenizer> tokenizers;
     std::size_t compared = 0;
-    for (const Json& line : read_lines(tokenizer_dir() / "cases.jsonl")) {
+    for (const GoldenJson& line : read_lines(tokenizer_dir() / "cases.jsonl")) {
         const std::string name = line["tokenizer"].get<std::string>();
         auto found = tokenizers.find(name);
         if (found == tokenizers.end()) {
             found = tokenizers.emplace(name, Tokenizer::load(tokenizer_dir() / "folders" / name)).first;
         }
         const Tokenizer& tokenizer = found->second;
-        const Json& expected = line["expected"];
-        Json request = line;
+        const GoldenJson& expected = line["expected"];
+        GoldenJson request = line;
         request.erase("expected");
         ++compared;
         if (line.contains("decode")) {
@@ -80,7 +80,7 @@ TEST(TokenizerGolden, RealVocabularyGivesTheRecordedIds) {
     options.offset_unit = bert::OffsetUnit::code_point;
     const auto lines = read_lines(tokenizer_dir() / "minilm.jsonl");
     EXPECT_GE(lines.size(), 200u);
-    for (const Json& line : lines) {
+    for (const GoldenJson& line : lines) {
         const bert::Encoding encoding = tokenizer.encode(line["text"].get<std::string>(), options);
         std::vector<std::size_t> offsets;
         for (const bert::Span& span : encoding.offsets) offsets.insert(offsets.end(), {span.begin, span.end});
