@@ -3,6 +3,7 @@
 #include "encoder_options.hpp"
 #include "pages.hpp"
 #include "records.hpp"
+#include "task_options.hpp"
 
 #include <bert/bert.hpp>
 
@@ -30,7 +31,7 @@ Record matrix_record(const bert::Matrix& matrix) {
     Record rows = Record::array();
     for (bert::Index i = 0; i < matrix.rows(); ++i) {
         Record row = Record::array();
-        for (bert::Index j = 0; j < matrix.cols(); ++j) row.push_back(number(matrix(i, j)));
+        for (bert::Index j = 0; j < matrix.cols(); ++j) row.push_back(score_of(matrix(i, j)));
         rows.push_back(std::move(row));
     }
     return rows;
@@ -59,7 +60,7 @@ Record text_record(const ExplainedText& text) {
         words.push_back({{"text", text.text.substr(word.span.begin, word.span.end - word.span.begin)},
                          {"begin", word.span.begin},
                          {"end", word.span.end},
-                         {"change", number(word.change)}});
+                         {"change", score_of(word.change)}});
     }
     Record record = {{"text", text.text}, {"tokens", text.encoding.tokens}};
     if (text.encoding.truncated) record["truncated"] = true;
@@ -80,7 +81,7 @@ void run_texts(const ExplainOptions& options, const bert::SentenceEncoder& encod
     Record record = {{"texts", Record::array()}};
     for (const ExplainedText& text : texts) record["texts"].push_back(text_record(text));
     if (similarity) {
-        record["similarity"] = {{"cosine", number(similarity->cosine)},
+        record["similarity"] = {{"cosine", score_of(similarity->cosine)},
                                 {"contributions", matrix_record(similarity->contributions)}};
     }
     output.write_line(record);
@@ -100,8 +101,8 @@ void run_map(const ExplainOptions& options, const bert::SentenceEncoder& encoder
     for (std::size_t i = 0; i < read.texts.size(); ++i) {
         Record record = read.records[i];
         const auto row = static_cast<bert::Index>(i);
-        record["point"] = {number(static_cast<float>(projection.points(row, 0))),
-                           number(static_cast<float>(projection.points(row, 1)))};
+        record["point"] = {score_of(static_cast<float>(projection.points(row, 0))),
+                           score_of(static_cast<float>(projection.points(row, 1)))};
         output.write_line(record);
     }
 }

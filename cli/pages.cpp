@@ -81,9 +81,9 @@ const draw = () => {
 };
 data.forEach((item, i) => option(text, i, i + 1));
 option(layer, "rollout", "all layers (rollout)");
-data[0].attentions.forEach((_, i) = > option(layer, i, i + 1));
+data[0].attentions.forEach((_, i) => option(layer, i, i + 1));
 option(head, "mean", "mean of all");
-data[0].attentions[0].forEach((_, i) = > option(head, i, i + 1));
+data[0].attentions[0].forEach((_, i) => option(head, i, i + 1));
 text.addEventListener(
     "change", () = > {
         chosen = -1;
@@ -214,8 +214,9 @@ std::string escape_html(const std::string& text) {
 
 std::string explanation_page(const std::vector<ExplainedText>& texts, const bert::SimilarityContributions* similarity) {
     std::string body =
-        "<h2>Words</h2>\n<p class=\"note\">The darker a word, the further the embedding moves when it is left out (1 - "
-        "cosine shows when the pointer rests on it).</p>\n";
+        "<h2>Words</h2>\n<p class=\"note\">The stronger its colour, the further the embedding moves when a word is "
+        "left "
+        "out (1 - cosine shows when the pointer rests on it).</p>\n";
     for (const ExplainedText& text : texts) {
         body += marked_words(text);
         if (text.encoding.truncated) body += "<p class=\"note\">The end of the text was beyond the length limit.</p>\n";
@@ -236,10 +237,12 @@ std::string map_page(const std::vector<std::string>& texts, const bert::Projecti
     constexpr double margin = 20;
     const auto& points = projection.points;
     double scale = 0;
-    Eigen::RowVector2d low = Eigen::RowVector2d::Zero();
+    Eigen::RowVector2d centre = Eigen::RowVector2d::Zero();
     if (points.rows() > 0) {
-        low = points.leftCols(2).colwise().minCoeff();
-        const Eigen::RowVector2d extent = points.leftCols(2).colwise().maxCoeff() - low;
+        const Eigen::RowVector2d low = points.colwise().minCoeff();
+        const Eigen::RowVector2d high = points.colwise().maxCoeff();
+        const Eigen::RowVector2d extent = high - low;
+        centre = (low + high) / 2;
         scale = std::min(extent(0) > 0 ? (width - 2 * margin) / extent(0) : width,
                          extent(1) > 0 ? (height - 2 * margin) / extent(1) : height);
     }
@@ -251,8 +254,8 @@ std::string map_page(const std::vector<std::string>& texts, const bert::Projecti
                        "600\" width=\"100%\" role=\"img\" aria-label=\"Map of texts\">\n<rect class=\"axis\" x=\"0.5\" "
                        "y=\"0.5\" width=\"899\" height=\"599\" fill=\"none\"/>\n";
     for (bert::Index i = 0; i < points.rows(); ++i) {
-        const double x = margin + scale * (points(i, 0) - low(0));
-        const double y = height - margin - scale * (points(i, 1) - low(1));
+        const double x = width / 2 + scale * (points(i, 0) - centre(0));
+        const double y = height / 2 - scale * (points(i, 1) - centre(1));
         body += "<circle cx=\"" + fixed(x, 1) + "\" cy=\"" + fixed(y, 1) + "\" r=\"6\"><title>" +
                 escape_html(texts[static_cast<std::size_t>(i)]) + "</title></circle>\n";
     }

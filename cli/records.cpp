@@ -45,12 +45,6 @@ void read_stream(std::istream& stream, const std::string& name, bool json, const
     if (stream.bad()) fail(name + ": could not be read");
 }
 
-void read_whole_file(std::istream& stream, const std::string& name, const std::string& file, Input& input) {
-    input.texts.emplace_back(std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>());
-    if (stream.bad()) fail(name + ": could not be read");
-    input.records.push_back({{"file", file}});
-}
-
 }  // namespace
 
 void add_input_options(CLI::App& command, InputOptions& input) {
@@ -72,15 +66,18 @@ Input read_input(const InputOptions& options) {
         const bool by_name = options.format == "auto" && (ends_with(file, ".jsonl") || ends_with(file, ".ndjson"));
         const bool json = options.format == "jsonl" || by_name;
         const bool whole = !json && (options.format == "auto" ? options.plain : options.format) == "whole";
-        std::ifstream stream;
-        if (file != "-") {
-            stream.open(file, std::ios::binary);
-            if (!stream) fail(file + ": could not be opened: " + std::strerror(errno));
+        if (whole) {
+            input.texts.push_back(read_whole(file));
+            input.records.push_back({{"file", file}});
+            continue;
         }
-        const std::string name = file == "-" ? "standard input" : file;
-        std::istream& source = file == "-" ? std::cin : stream;
-        if (whole) read_whole_file(source, name, file, input);
-        else read_stream(source, name, json, options.field, input);
+        if (file == "-") {
+            read_stream(std::cin, "standard input", json, options.field, input);
+            continue;
+        }
+        std::ifstream stream(file, std::ios::binary);
+        if (!stream) fail(file + ": could not be opened: " + std::strerror(errno));
+        read_stream(stream, file, json, options.field, input);
     }
     return input;
 }
@@ -163,8 +160,4 @@ void Output::commit() {
 std::string shortest(float value) {
     char digits[32];
     return std::string(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
-}
-
-Record number(float value) {
-    return Record::parse(shortest(value));
 }

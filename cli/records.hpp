@@ -67,6 +67,3 @@ private:
 
 /// The shortest text that reads back as the same float.
 std::string shortest(float value);
-
-/// A number whose JSON is shortest(value).
-Record number(float value);

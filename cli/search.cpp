@@ -2,6 +2,7 @@
 #include "commands.hpp"
 #include "encoder_options.hpp"
 #include "records.hpp"
+#include "task_options.hpp"
 
 #include <bert/bert.hpp>
 
@@ -36,7 +37,7 @@ void run_search(const SearchOptions& options) {
     for (std::size_t i = 0; i < options.queries.size(); ++i) {
         Record hits = Record::array();
         for (const bert::SearchHit& hit : found[i]) {
-            Record record = {{"corpus_id", hit.corpus_id}, {"score", number(hit.score)}};
+            Record record = {{"corpus_id", hit.corpus_id}, {"score", score_of(hit.score)}};
             record["document"] = documents.records[static_cast<std::size_t>(hit.corpus_id)];
             hits.push_back(std::move(record));
         }

@@ -2,6 +2,7 @@
 #include "commands.hpp"
 #include "encoder_options.hpp"
 #include "records.hpp"
+#include "task_options.hpp"
 
 #include <bert/bert.hpp>
 
@@ -40,7 +41,7 @@ void run_summarize(const SummarizeOptions& options) {
                                  {"begin", sentence.span.begin},
                                  {"end", sentence.span.end},
                                  {"index", sentence.index},
-                                 {"centrality", number(static_cast<float>(sentence.centrality))}});
+                                 {"centrality", score_of(static_cast<float>(sentence.centrality))}});
         }
         record["total_sentences"] = summary.total_sentences;
         record["summary"] = std::move(sentences);
@@ -78,7 +79,8 @@ void run_summarize(KeywordsOptions& options) {
         for (const bert::Keyword& keyword : result.keywords) {
             Record spans = Record::array();
             for (const bert::Span& span : keyword.spans) spans.push_back({span.begin, span.end});
-            keywords.push_back({{"text", keyword.text}, {"score", number(keyword.score)}, {"spans", std::move(spans)}});
+            keywords.push_back(
+                {{"text", keyword.text}, {"score", score_of(keyword.score)}, {"spans", std::move(spans)}});
         }
         if (result.truncated) record["truncated"] = true;
         record["keywords"] = std::move(keywords);

@@ -1,6 +1,7 @@
 // bert train-head: a classifier on a frozen encoder, from a file of examples.
 #include "commands.hpp"
 #include "records.hpp"
+#include "task_options.hpp"
 
 #include <bert/bert.hpp>
 
@@ -24,9 +25,9 @@ struct TrainHeadOptions {
 };
 
 Record metrics_record(const bert::HeadMetrics& metrics) {
-    Record record = {{"examples", metrics.examples}, {"loss", number(static_cast<float>(metrics.loss))}};
+    Record record = {{"examples", metrics.examples}, {"loss", score_of(static_cast<float>(metrics.loss))}};
     const auto add = [&](const char* name, const std::optional<double>& value) {
-        if (value) record[name] = number(static_cast<float>(*value));
+        if (value) record[name] = score_of(static_cast<float>(*value));
     };
     add("accuracy", metrics.accuracy);
     add("macro_f1", metrics.macro_f1);
@@ -56,7 +57,7 @@ void add_train_head(CLI::App& app) {
     const auto options = std::make_shared<TrainHeadOptions>();
     bert::HeadTrainerOptions& training = options->training;
     CLI::App& command = *app.add_subcommand("train-head", "Train a classifier on a frozen encoder");
-    command.add_option("folder", options->folder, "Model folder of the encoder")->required();
+    add_task_options(command, options->folder, options->task);
     command.add_option("examples", options->examples, "File of examples: .tsv, .csv, .jsonl or .ndjson")->required();
     command.add_option("-o,--output", options->output, "Folder to write, for transformers and this tool")->required();
     command.add_option("--task", training.task, "classification, multi-label, regression or tokens")
@@ -97,7 +98,6 @@ void add_train_head(CLI::App& app) {
     command.add_option("--patience", training.patience, "Iterations to go on without a gain")->capture_default_str();
     command.add_flag("--balanced", training.balanced, "Let rare labels weigh more");
     command.add_option("--seed", training.seed, "Of the split and of adam's order")->capture_default_str();
-    command.add_option("--threads", options->task.threads, "Threads to compute with (default: all)");
     command.footer(R"(Writes a report as JSON: loss, accuracy and F1 on what was trained, held out, and marked "test".
 
   bert train-head all-MiniLM-L6-v2 examples/data/sentiment.tsv -o sentiment)");

@@ -31,7 +31,11 @@ int main(int argc, char** argv) try {
         logits.row(static_cast<bert::Index>(i)).maxCoeff(&best);
         std::printf("%-9s %s\n", head.labels[static_cast<std::size_t>(best)].c_str(), unseen[i].text.c_str());
     }
-    if (argc == 4) trainer.save(head, argv[3]);
+    if (argc < 4) return 0;
+    trainer.save(head, argv[3]);
+    // The folder opens as any other classifier's, here and in transformers.
+    const bert::LabelScore best = bert::TextClassifier(argv[3]).classify(unseen[0].text).labels.front();
+    std::printf("%s says: %s, %.2f\n", argv[3], best.label.c_str(), static_cast<double>(best.score));
 } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 2;

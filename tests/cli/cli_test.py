@@ -192,6 +192,87 @@ class Cli(unittest.TestCase):
         self.assertEqual([p.name for p in self.path.glob("kept*")], ["kept.npy"])
         self.fails("embed", self.model, "-o", self.path / "no folder" / "x.npy", stdin="a", naming=["no folder"])
 
+    # retrieval, summaries, training and explanations
+
+    def test_searches(self):
+        documents = "the dog sat\nthe cat ran\nthe dog ran\n"
+        records = self.lines("search", self.model, "-q", "the dog sat", "-q", "the cat", "-k", 2, stdin=documents)
+        self.assertEqual([r["query"] for r in records], ["the dog sat", "the cat"])
+        for record in records:
+            scores = [hit["score"] for hit in record["hits"]]
+            self.assertEqual(len(scores), 2)
+            self.assertEqual(scores, sorted(scores, reverse=True))
+            for hit in record["hits"]:
+                self.assertEqual(hit["document"]["text"], documents.splitlines()[hit["corpus_id"]])
+        self.fails("search", self.model, "-q", "a", naming=["no documents"])
+        self.fails("search", self.model, stdin="a", naming=["--query"])
+
+    def test_summarizes(self):
+        text = "The d\u00f6g sat. The cat ran!\n\nA bird sang. The end."
+        (record,) = self.lines("summarize", self.model, "-n", 2, stdin=text)
+        self.assertEqual((record["file"], record["total_sentences"], len(record["summary"])), ("-", 4, 2))
+        for sentence in record["summary"]:
+            self.assertEqual(text.encode()[sentence["begin"] : sentence["end"]].decode(), sentence["text"])
+        plain = self.ok("summarize", self.model, "-n", 4, "--plain", stdin=text)
+        self.assertEqual(plain, "The d\u00f6g sat. The cat ran! A bird sang. The end.\n")
+        self.assertEqual(len(self.lines("summarize", self.model, "--format", "lines", stdin="a. b.\nc.")), 2)
+        self.assertEqual(self.lines("summarize", self.model, stdin=" ")[0]["summary"], [])
+        self.fails("summarize", self.model, "--ratio", 2, stdin="a", naming=["ratio"])
+
+    def test_finds_keywords(self):
+        text = "The d\u00f6g sat and the D\u00f6g ran."
+        (record,) = self.lines("keywords", self.model, "--ngrams", 1, 2, "-n", 100, stdin=text)
+        spans = {k["text"]: k["spans"] for k in record["keywords"]}
+        self.assertEqual([text.encode()[b:e].decode() for b, e in spans["d\u00f6g"]], ["d\u00f6g", "D\u00f6g"])
+        self.assertNotIn("the", spans)
+        (everything,) = self.lines("keywords", self.model, "--stop-words", "none", "-n", 100, stdin=text)
+        self.assertIn("the", [k["text"] for k in everything["keywords"]])
+        (self.path / "stop.txt").write_text("sat\nran\n")
+        for method in ("mmr", "max-sum"):
+            (some,) = self.lines(
+                "keywords", self.model, "--method", method, "--stop-words", self.path / "stop.txt", "-n", 2, stdin=text
+            )
+            self.assertEqual(len(some["keywords"]), 2)
+        self.fails("keywords", self.model, "--ngrams", 2, 1, stdin=text, naming=["2 to 1"])
+
+    def test_trains_a_head(self):
+        rows = ["text\tlabel"] + [f"the {a} {v} here\t{a}" for v in ("sat", "ran", "sang") for a in ("dog", "cat")] * 4
+        examples = self.path / "examples.tsv"
+        examples.write_text("\n".join(rows))
+        out = self.path / "trained"
+        (report,) = self.lines("train-head", self.model, examples, "-o", out, "--l2", 0.0001)
+        self.assertEqual(report["labels"], ["cat", "dog"])
+        self.assertEqual(report["train"]["examples"] + report["held_out"]["examples"], 24)
+        self.assertEqual(json.loads((out / "config.json").read_text())["architectures"], ["BertForSequenceClassification"])
+        (answer,) = self.lines("classify", out, stdin="the dog sat here")
+        self.assertIn("dog", json.dumps(answer))
+        examples.write_text("text\tlabel\na\tb\nc\tb\n")
+        self.fails("train-head", self.model, examples, "-o", out, naming=["one class"])
+
+    def test_explains(self):
+        page = self.path / "page.html"
+        hostile = "the </script><script>alert(1)</script> & 'dog' \u2028"
+        self.ok("explain", self.model, hostile, "a cat", "-o", page)
+        html = page.read_text(encoding="utf-8")
+        self.assertNotIn("alert(1)</script>", html)
+        self.assertEqual(html.count("<script"), 2)
+        self.assertNotRegex(html, r"(src|href)=|@import|url\(")
+        self.assertIn("prefers-color-scheme", html)
+        (numbers,) = self.lines("explain", self.model, "the dog sat", "a cat", "--json")
+        total = sum(map(sum, numbers["similarity"]["contributions"]))
+        self.assertAlmostEqual(total, numbers["similarity"]["cosine"], delta=1e-5)
+        self.assertEqual([w["text"] for w in numbers["texts"][0]["words"]], ["the", "dog", "sat"])
+        for row in numbers["texts"][0]["rollout"]:
+            self.assertAlmostEqual(sum(row), 1, delta=1e-5)
+        svg = self.ok("explain", self.model, "--map", "-", stdin="the <dog>\nthe cat\na bird")
+        self.assertEqual(svg.count("<circle"), 3)
+        self.assertIn("the &lt;dog&gt;", svg)
+        self.assertEqual(self.ok("explain", self.model, "--map", "-", stdin="one").count("<circle"), 1)
+        self.assertEqual(len(self.lines("explain", self.model, "--map", "-", "--json", stdin="a\nb")), 2)
+        self.fails("explain", self.model, naming=["one text"])
+        self.fails("explain", self.model, "a", "b", "c", naming=["two texts"])
+        self.fails("explain", self.model, "--map", "-", naming=["no texts"])
+
     # the other commands
 
     def test_tokenizes(self):

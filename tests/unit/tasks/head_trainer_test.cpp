@@ -3,6 +3,8 @@
 
 #include <bert/model/bert_model.hpp>
 #include <bert/tasks/head_trainer.hpp>
+#include <bert/tasks/text_classifier.hpp>
+#include <bert/tasks/token_classifier.hpp>
 
 #include <gtest/gtest.h>
 
@@ -123,10 +125,17 @@ TEST(HeadTrainer, LearnsAndWritesEveryTask) {
             const Matrix mine = trainer.logits(head, {examples[4]});
             const Matrix theirs = logits_of_folder(target.path() / "new" / "folder", examples[4]);
             if (task == HeadTask::tokens) {
+                EXPECT_NO_THROW(bert::TokenClassifier(target.path() / "new" / "folder", two_threads()));
                 // The first token of the first word follows [CLS].
                 EXPECT_LE(max_difference(mine.row(0), theirs.row(1)), 1e-5);
             } else {
                 EXPECT_LE(max_difference(mine, theirs), 1e-5);
+                const bert::TextClassifier classifier(target.path() / "new" / "folder", two_threads());
+                const auto opened = classifier.classify(examples[4].text).logits;
+                ASSERT_EQ(opened.size(), head.labels.size());
+                for (std::size_t i = 0; i < opened.size(); ++i) {
+                    EXPECT_NEAR(opened[i], mine(0, static_cast<Index>(i)), 1e-6);
+                }
             }
         }
     }

@@ -15,7 +15,7 @@
 #include <vector>
 
 using bert::Tokenizer;
-using GoldenJson = bert::detail::GoldenJson;
+using GoldenJson = bert::detail::Json;
 
 namespace {
 
