@@ -70,7 +70,8 @@ struct Bfloat16Product {
     }
 
     template <int Height>
-    static void multiply(const Rows& x, std::ptrdiff_t row, const Block& block, float* out, detail::Ahead ahead) {
+    static BERT_ALWAYS_INLINE void multiply(const Rows& x, std::ptrdiff_t row, const Block& block, float* out,
+                                            detail::Ahead ahead) {
         vec sums[Height][panel_vecs];
         for (int r = 0; r < Height; ++r) {
             for (int v = 0; v < panel_vecs; ++v) {

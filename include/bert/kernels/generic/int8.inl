@@ -130,7 +130,8 @@ struct Int8Product {
     }
 
     template <int Height>
-    static void multiply(const Rows& x, std::ptrdiff_t row, const Block& block, float* totals, detail::Ahead ahead) {
+    static BERT_ALWAYS_INLINE void multiply(const Rows& x, std::ptrdiff_t row, const Block& block, float* totals,
+                                            detail::Ahead ahead) {
         typename dot::Sum sums[Height][panel_vecs];
         for (int r = 0; r < Height; ++r) {
             for (int v = 0; v < panel_vecs; ++v) sums[r][v] = dot::zero();
