@@ -26,6 +26,7 @@ p.note { color: var(--faint); }
 .scroll { overflow-x: auto; }
 svg text { fill: var(--ink); font: 13px system-ui, sans-serif; }
 svg .axis { stroke: var(--line); }
+#attention { max-width: 40rem; }
 select { font: inherit; color: inherit; background: var(--ground); border: 1px solid var(--line); border-radius: 4px; }
 table { border-collapse: collapse; font-size: 12px; } th { font-weight: normal; padding: 1px 5px; }
 th.up { writing-mode: vertical-rl; text-align: left; } td { width: 1.4rem; height: 1.4rem; border: 1px solid var(--line); }
@@ -49,7 +50,7 @@ const option = (select, value, label) => {
 const weightsOf = item => {
   const bytes = code => Uint8Array.from(atob(code), c => c.charCodeAt(0));
   const n = item.tokens.length, sum = new Float64Array(n * n);
-  if (layer.value === "rollout") return bytes(item.rollout).map(x => x);
+  if (layer.value === "rollout") return bytes(item.rollout);
   const heads = item.attentions[layer.value];
   if (head.value !== "mean") return bytes(heads[head.value]);
   for (const code of heads) bytes(code).forEach((x, i) => sum[i] += x / heads.length);
@@ -84,12 +85,8 @@ option(layer, "rollout", "all layers (rollout)");
 data[0].attentions.forEach((_, i) => option(layer, i, i + 1));
 option(head, "mean", "mean of all");
 data[0].attentions[0].forEach((_, i) => option(head, i, i + 1));
-text.addEventListener(
-    "change", () = > {
-        chosen = -1;
-        draw();
-    });
-for (const select of[layer, head]) select.addEventListener("change", draw);
+text.addEventListener("change", () => { chosen = -1; draw(); });
+for (const select of [layer, head]) select.addEventListener("change", draw);
 draw();
 )js";
 

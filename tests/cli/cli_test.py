@@ -258,6 +258,7 @@ class Cli(unittest.TestCase):
         self.assertEqual(html.count("<script"), 2)
         self.assertNotRegex(html, r"(src|href)=|@import|url\(")
         self.assertIn("prefers-color-scheme", html)
+        self.assertNotIn("= >", html)  # what a formatter of C++ once made of an arrow
         (numbers,) = self.lines("explain", self.model, "the dog sat", "a cat", "--json")
         total = sum(map(sum, numbers["similarity"]["contributions"]))
         self.assertAlmostEqual(total, numbers["similarity"]["cosine"], delta=1e-5)
