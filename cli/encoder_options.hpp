@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <string>
 
 /// Adds the model folder and the options of a SentenceEncoder; `folder` and `options` must live until the parse.
@@ -35,4 +36,16 @@ inline void add_encoder_options(CLI::App& command, std::string& folder, bert::Se
                                                      {"last_token", bert::PoolingMode::last_token}}));
     command.add_option("--truncate-dim", options.truncate_dim, "Keep the first dimensions only");
     add_model_options(command, options.weights, options.threads, options.load);
+}
+
+/// Adds --measure; `measure` must live until the parse.
+inline void add_measure_option(CLI::App& command, std::optional<bert::Similarity>& measure) {
+    command.add_option("--measure", measure, "cosine, dot, euclidean or manhattan (default: the folder's)")
+        ->option_text("NAME")
+        ->transform(
+            CLI::CheckedTransformer(std::map<std::string, bert::Similarity>{{"cosine", bert::Similarity::cosine},
+                                                                            {"dot", bert::Similarity::dot},
+                                                                            {"euclidean", bert::Similarity::euclidean},
+                                                                            {"manhattan", bert::Similarity::manhattan}})
+                .description(""));
 }

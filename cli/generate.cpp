@@ -1,6 +1,7 @@
 // bert generate: continuations of prompts, or texts for source texts, as JSON lines.
 #include "commands.hpp"
 #include "records.hpp"
+#include "task_options.hpp"
 
 #include <bert/bert.hpp>
 
@@ -67,7 +68,7 @@ void run_generate(GenerateOptions& options) {
             Record one;
             if (!options.ids) one["text"] = sequence.text;
             one["tokens"] = sequence.tokens;
-            one["score"] = std::stod(shortest(sequence.score));
+            one["score"] = score_of(sequence.score);
             one["finish"] = sequence.finish == bert::FinishReason::end_token ? "end_token" : "length";
             record["generated"].push_back(std::move(one));
         }
@@ -123,16 +124,7 @@ void add_generate(CLI::App& app) {
     command.add_flag("--no-special-tokens", options->no_special_tokens, "Add no [CLS] and [SEP] to prompts");
     command.add_flag("--truncate", options->model.truncate, "Leave out the end of sources that are too long");
     add_generation_options(command, options->generation);
-    command.add_option("--weights", options->model.weights, "Compute with weights of type f32, bf16 or int8")
-        ->option_text("TYPE")
-        ->transform(
-            CLI::CheckedTransformer(std::map<std::string, bert::WeightType>{{"f32", bert::WeightType::float32},
-                                                                            {"bf16", bert::WeightType::bfloat16},
-                                                                            {"int8", bert::WeightType::int8}})
-                .description(""));
-    command.add_option("--threads", options->model.threads, "Threads to compute with (default: all)");
-    command.add_option("--kernels", options->model.load.kernels,
-                       "Instruction set to compute with (see: bert inspect --cpu)");
+    add_model_options(command, options->model.weights, options->model.threads, options->model.load);
     command.footer(
         R"(Each text becomes {"text": ..., "generated": [{"text", "tokens", "score", "finish"}, ...]}; JSON objects keep
 their fields.

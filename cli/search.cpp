@@ -7,7 +7,6 @@
 #include <bert/bert.hpp>
 
 #include <cstddef>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,14 +54,7 @@ void add_search(CLI::App& app) {
     add_input_options(command, options->documents);
     command.add_option("-q,--query", options->queries, "Text to look for; may be given several times")->required();
     command.add_option("-k,--top-k", options->top_k, "Most hits per query")->capture_default_str();
-    command.add_option("--measure", options->measure, "cosine, dot, euclidean or manhattan (default: the folder's)")
-        ->option_text("NAME")
-        ->transform(
-            CLI::CheckedTransformer(std::map<std::string, bert::Similarity>{{"cosine", bert::Similarity::cosine},
-                                                                            {"dot", bert::Similarity::dot},
-                                                                            {"euclidean", bert::Similarity::euclidean},
-                                                                            {"manhattan", bert::Similarity::manhattan}})
-                .description(""));
+    add_measure_option(command, options->measure);
     command.footer(
         R"(Each query becomes {"query": ..., "hits": [{"corpus_id": ..., "score": ..., "document": ...}, ...]}.
 

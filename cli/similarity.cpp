@@ -6,7 +6,6 @@
 #include <bert/bert.hpp>
 
 #include <cstdio>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -69,14 +68,7 @@ void add_similarity(CLI::App& app) {
     add_encoder_options(command, options->folder, options->encoder);
     command.add_option("texts", options->texts, "Texts to compare with each other");
     command.add_option("--file", options->file, "File of further texts, one a line; - for standard input");
-    command.add_option("--measure", options->measure, "cosine, dot, euclidean or manhattan (default: the folder's)")
-        ->option_text("NAME")
-        ->transform(
-            CLI::CheckedTransformer(std::map<std::string, bert::Similarity>{{"cosine", bert::Similarity::cosine},
-                                                                            {"dot", bert::Similarity::dot},
-                                                                            {"euclidean", bert::Similarity::euclidean},
-                                                                            {"manhattan", bert::Similarity::manhattan}})
-                .description(""));
+    add_measure_option(command, options->measure);
     command.add_flag("--json", options->json, "Write JSON");
     command.footer("  bert similarity all-MiniLM-L6-v2 'A cat sat down.' 'Dogs bark.'");
     command.callback([options] { run_similarity(*options); });

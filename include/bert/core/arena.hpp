@@ -19,6 +19,10 @@ public:
     /// `piece`: bytes to take from the system at once, as much as will be needed if that is known.
     explicit Arena(std::size_t piece = 0) : piece_size_(piece) {}
 
+    // Copies would lend the same memory twice.
+    Arena(Arena&&) = default;
+    Arena& operator=(Arena&&) = default;
+
     /// `count` uninitialised values, 64-byte aligned. Errors: std::bad_alloc.
     template <class T>
     std::shared_ptr<T> take(std::size_t count) {

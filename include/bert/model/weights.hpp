@@ -57,10 +57,7 @@ public:
     /// Tensors whose names start with `prefix`. `checkpoint` must outlive this object. Layers are made for the kernel
     /// table called `kernels`, see choose_kernels().
     Weights(const Checkpoint& checkpoint, std::string prefix, std::string kernels = {})
-        : checkpoint_(checkpoint),
-          prefix_(std::move(prefix)),
-          kernels_(std::move(kernels)),
-          arena_(std::make_shared<Arena>()) {}
+        : checkpoint_(checkpoint), prefix_(std::move(prefix)), kernels_(std::move(kernels)) {}
 
     /// The BERT encoder's tensors, with the prefix they have in this checkpoint. Errors: format (no encoder in it).
     static Weights of_encoder(const Checkpoint& checkpoint, const std::string& kernels = {}) {
@@ -68,7 +65,7 @@ public:
         for (const char* prefix : {"", "bert."}) {
             if (!checkpoint.find(prefix + known)) continue;
             Weights weights(checkpoint, prefix, kernels);
-            weights.arena_ = std::make_shared<Arena>(checkpoint.bytes());
+            weights.arena_ = Arena(checkpoint.bytes());
             return weights;
         }
         detail::fail(ErrorKind::format, checkpoint.folder(), ": the weights have no tensor \"", known,
@@ -142,7 +139,7 @@ public:
             weights.emplace_back(values, out_features, in_features, Eigen::OuterStride<>(in_features));
             if (part_of_bias) convert(*part_of_bias, bias.data() + static_cast<Index>(i) * out_features);
         }
-        Linear<W> linear(weights, bias, choose_kernels<Scalar>(kernels_), *arena_);
+        Linear<W> linear(weights, bias, choose_kernels<Scalar>(kernels_), arena_);
         // The values were packed: the file's own copy need not stay in memory.
         for (const auto& [weight, part_of_bias] : tensors) weight->file->drop_pages(weight->data, weight->bytes);
         return linear;
@@ -262,7 +259,7 @@ private:
     const Checkpoint& checkpoint_;
     std::string prefix_;
     std::string kernels_;
-    std::shared_ptr<Arena> arena_;
+    Arena arena_;
     std::set<std::string> used_;
 };
 

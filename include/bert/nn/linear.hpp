@@ -43,8 +43,8 @@ void for_row_blocks(Index rows, Workspace& workspace, const Function& function) 
 enum class Residual { none, input };
 
 /// y = x W^T + b, PyTorch's nn.Linear. `W` is the type the weights are kept in: float, double, bfloat16 (half the
-/// memory of float; sums in float) or std::int8_t (a quarter; each output with a scale of its own, and inputs quantised
-/// on the way, see LinearKernel). Activations are `Linear<W>::Scalar`.
+/// memory of float; sums in float) or std::int8_t (a quarter; weights with a scale for some features of an output,
+/// inputs quantised on the way, see LinearKernel). Activations are `Linear<W>::Scalar`.
 template <class W>
 class Linear {
 public:
