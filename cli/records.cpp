@@ -5,12 +5,12 @@
 
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iostream>
 #include <istream>
 #include <iterator>
-#include <system_error>
 #include <utility>
 
 namespace {
@@ -111,29 +111,13 @@ std::string read_whole(const std::string& file) {
     return content;
 }
 
-Output::Output(std::string path) : path_(std::move(path)) {
-    if (path_.empty()) return;
-    temporary_ = path_ + ".part";
-    file_ = std::fopen(temporary_.c_str(), "wb");
-    if (!file_) fail("could not be created");
-}
-
-Output::~Output() {
-    if (!file_) return;
-    std::fclose(file_);
-    std::remove(temporary_.c_str());
-}
-
-void Output::fail(const std::string& what) const {
-    ::fail((path_.empty() ? "standard output" : temporary_) + ": " + what + ": " + std::strerror(errno));
+Output::Output(const std::string& path) {
+    if (!path.empty()) file_.emplace(path);
 }
 
 void Output::write(const void* bytes, std::size_t count) {
-    if (!file_) {
-        buffer_.append(static_cast<const char*>(bytes), count);
-    } else if (std::fwrite(bytes, 1, count, file_) != count) {
-        fail("could not be written");
-    }
+    if (file_) file_->write(bytes, count);
+    else buffer_.append(static_cast<const char*>(bytes), count);
 }
 
 void Output::write_line(const Record& record) {
@@ -141,19 +125,10 @@ void Output::write_line(const Record& record) {
 }
 
 void Output::commit() {
-    if (!file_) {
-        if (std::fwrite(buffer_.data(), 1, buffer_.size(), stdout) != buffer_.size() || std::fflush(stdout) != 0) {
-            fail("could not be written");
-        }
-        return;
-    }
-    std::FILE* const file = std::exchange(file_, nullptr);
-    const bool written = std::fclose(file) == 0;
-    if (!written || std::rename(temporary_.c_str(), path_.c_str()) != 0) {
-        const int error = errno;
-        std::remove(temporary_.c_str());
-        errno = error;
-        fail("could not be finished");
+    if (file_) {
+        file_->commit();
+    } else if (std::fwrite(buffer_.data(), 1, buffer_.size(), stdout) != buffer_.size() || std::fflush(stdout) != 0) {
+        fail(std::string("standard output: could not be written: ") + std::strerror(errno));
     }
 }
 

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <bert/io/atomic_file.hpp>
 #include <nlohmann/json.hpp>
 
 #include <cstddef>
-#include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,10 +44,7 @@ std::string read_whole(const std::string& file);
 class Output {
 public:
     /// `path`: empty for standard output.
-    explicit Output(std::string path);
-    Output(const Output&) = delete;
-    Output& operator=(const Output&) = delete;
-    ~Output();
+    explicit Output(const std::string& path);
 
     void write(const std::string& bytes) { write(bytes.data(), bytes.size()); }
     void write(const void* bytes, std::size_t count);
@@ -57,11 +55,7 @@ public:
     void commit();
 
 private:
-    [[noreturn]] void fail(const std::string& what) const;
-
-    std::string path_;
-    std::string temporary_;
-    std::FILE* file_ = nullptr;
+    std::optional<bert::detail::AtomicFile> file_;
     std::string buffer_;
 };
 
