@@ -248,7 +248,7 @@ TEST(Sampling, OfBeamsFollowsTheDistributionWithoutRepeats) {
         options.num_return_sequences = 2;
         options.max_new_tokens = 1;
         options.top_k = 0;
-        options.eos_token_id.emplace();  // none ends the text
+        options.eos_token_id = Ids{};
         options.seed = i;
         const auto results = run_one(hashed, {5}, options);
         ASSERT_EQ(results.size(), 2u);
