@@ -31,7 +31,7 @@ public:
         : generation_config_((detail::check_folder(folder), load_generation_config(folder))),
           tokenizer_(detail::load_optional_tokenizer(folder, options)),
           model_(load(folder, options)),
-          workspaces_(std::make_unique<WorkspacePool>(options.threads)) {
+          workspaces_(std::make_unique<WorkspacePool>(options.threads, options.executor)) {
         detail::check_generator_vocabulary(folder, tokenizer_, model_.config());
     }
 

@@ -1,6 +1,8 @@
-// How CausalLM and Seq2Seq are opened, and what they do alike. Depends on text, model and tasks/generation_options.
+// How CausalLM and Seq2Seq are opened, and what they do alike. Depends on core, text, model and
+// tasks/generation_options.
 #pragma once
 
+#include <bert/core/thread_pool.hpp>
 #include <bert/error.hpp>
 #include <bert/io/model_config.hpp>
 #include <bert/io/paths.hpp>
@@ -16,9 +18,10 @@ BERT_NAMESPACE_BEGIN
 
 /// How a CausalLM is opened, and what Seq2Seq shares with it.
 struct LanguageModelOptions {
-    WeightType weights = WeightType::float32;         ///< what the models compute with
-    unsigned threads = 0;                             ///< 0: as many as the process may use
-    LoadOptions load;                                 ///< how the model's files are opened
+    WeightType weights = WeightType::float32;  ///< what the models compute with
+    unsigned threads = 0;                      ///< 0: as many as the process may use
+    std::optional<Executor> executor;          ///< the caller's own threads, instead of `threads` of the library's
+    LoadOptions load;                          ///< how the model's files are opened
     InvalidUtf8 invalid_utf8 = InvalidUtf8::replace;  ///< what to do with text that is not UTF-8
 };
 

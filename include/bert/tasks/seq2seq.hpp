@@ -129,7 +129,7 @@ private:
           encoder_(load_encoder(config.encoder, checkpoint, options)),
           decoder_(
               AnyDecoderModel::load(config.decoder, checkpoint, "decoder.", options.weights, options.load.kernels)),
-          workspaces_(std::make_unique<WorkspacePool>(options.threads)) {
+          workspaces_(std::make_unique<WorkspacePool>(options.threads, options.executor)) {
         if (config.encoder.hidden_size != config.decoder.hidden_size) {
             Weights weights(checkpoint, "", options.load.kernels);
             projection_.emplace(

@@ -63,15 +63,6 @@ TEST(Splade, ComparesByDotProductsAndNamesWords) {
     for (std::size_t i = 1; i < words.size(); ++i) EXPECT_GE(words[i - 1].second, words[i].second);
 }
 
-TEST(Splade, EveryTableAndWeightComesClose) {
-    const auto expected = Splade(heads() / "masked_lm").encode({"the cat"});
-    with_every_table_and_weight([&](const bert::TaskOptions& options, double tolerance) {
-        const auto vectors = Splade(heads() / "masked_lm", options).encode({"the cat"});
-        const double own = bert::dot(expected[0], expected[0]);
-        EXPECT_NEAR(bert::dot(vectors[0], expected[0]) / own, 1.0, tolerance);
-    });
-}
-
 TEST(Splade, BadFoldersAreNamed) {
     expect_error(ErrorKind::unsupported, {"sparse-embedding"}, [&] { Splade task(heads() / "classifier"); });
     const HeadModel other("masked_lm", Json::object(), "sparse_sum");
@@ -116,17 +107,6 @@ TEST(Colbert, EqualsMultiVectorEncoder) {
             }
         }
     }
-}
-
-TEST(Colbert, EveryTableAndWeightComesClose) {
-    const std::vector<std::string> texts{"Anna lives in Paris", "the news"};
-    const Colbert exact(heads() / "colbert");
-    const auto expected = exact.scores(exact.encode_query(texts), exact.encode_document(texts));
-    with_every_table_and_weight([&](const bert::TaskOptions& options, double tolerance) {
-        const Colbert model(heads() / "colbert", options);
-        const auto scores = model.scores(model.encode_query(texts), model.encode_document(texts));
-        EXPECT_LE(max_difference(scores, expected), 10 * tolerance);
-    });
 }
 
 TEST(Colbert, BatchesThreadsAndBudgetsGiveTheSameBits) {
