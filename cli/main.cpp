@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <string>
 
 namespace {
@@ -13,6 +14,18 @@ int report(const std::string& message) {
     std::string line = message.substr(0, message.find('\n'));
     std::fprintf(stderr, "bert: %s\n", line.c_str());
     return 2;
+}
+
+/// CLI11 takes -1 for the largest number of what counts something.
+void refuse_negative_counts(CLI::App& app) {
+    const auto check = [](const std::string& value) {
+        return value.substr(0, 1) == "-" ? "a number of 0 or more is needed, given " + value : std::string();
+    };
+    for (CLI::App* const command : app.get_subcommands(std::function<bool(CLI::App*)>())) {
+        for (CLI::Option* const option : command->get_options()) {
+            if (option->get_type_name() == "UINT") option->check(check);
+        }
+    }
 }
 
 }  // namespace
@@ -30,6 +43,7 @@ int main(int argc, char** argv) try {
   bert embed all-MiniLM-L6-v2 texts.txt -o vectors.npy
   bert similarity all-MiniLM-L6-v2 'A cat sat down.' 'Dogs bark.')");
     add_embed(app);
+    add_embed_sparse(app);
     add_tokenize(app);
     add_similarity(app);
     add_inspect(app);
@@ -41,10 +55,13 @@ int main(int argc, char** argv) try {
     add_entities(app);
     add_rerank(app);
     add_search(app);
+    add_paraphrases(app);
+    add_cluster(app);
     add_summarize(app);
     add_keywords(app);
     add_train_head(app);
     add_explain(app);
+    refuse_negative_counts(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& request) {

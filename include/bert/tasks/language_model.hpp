@@ -7,9 +7,11 @@
 #include <bert/io/model_config.hpp>
 #include <bert/io/paths.hpp>
 #include <bert/model/any_bert_model.hpp>
+#include <bert/model/task_heads.hpp>
 #include <bert/tasks/generation_options.hpp>
 #include <bert/text/tokenizer.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <vector>
@@ -26,6 +28,17 @@ struct LanguageModelOptions {
 };
 
 namespace detail {
+
+/// The folder, if it is for `task`, one of the two that generate text. Errors: file, format, unsupported.
+inline const std::filesystem::path& generator_folder(const std::filesystem::path& folder, Task task) {
+    const auto tasks = served_tasks(folder);
+    if (std::find(tasks.begin(), tasks.end(), task) == tasks.end()) {
+        fail_without(folder, task == Task::text_generation
+                                 ? "config.json is of no decoder by itself (\"is_decoder\")"
+                                 : "config.json is of no encoder with a decoder (\"model_type\")");
+    }
+    return folder;
+}
 
 /// The tokenizer of a folder that has one of the kind this library knows. Errors: those of Tokenizer::load(), but none
 /// where the files are another kind's, such as SentencePiece's.

@@ -158,7 +158,7 @@ private:
         task_.tokenizer().encode_ids(pair.first, alone, question);
         task_.tokenizer().encode_ids(pair.second, alone, context);
         if (context.ids.empty()) {
-            detail::fail(ErrorKind::input, "pair ", number, ": the context holds nothing but spaces");
+            detail::fail(ErrorKind::input, "pair ", number, ": the context has no tokens");
         }
         const std::size_t taken = question.ids.size() + task_.tokenizer().num_special_tokens(true);
         if (taken + context.ids.size() > *limits.max_length && taken + limits.stride >= *limits.max_length) {

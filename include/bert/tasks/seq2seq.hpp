@@ -51,7 +51,8 @@ public:
     /// Opens a folder. Tokenizers are optional as in CausalLM. Errors: file, format, shape, vocabulary, unsupported (a
     /// folder without encoder and decoder).
     explicit Seq2Seq(const std::filesystem::path& folder, const Seq2SeqOptions& options = {})
-        : Seq2Seq(folder, options, (detail::check_folder(folder), load_encoder_decoder_config(folder)),
+        : Seq2Seq(folder, options,
+                  load_encoder_decoder_config(detail::generator_folder(folder, Task::text2text_generation)),
                   Checkpoint(folder, options.load.memory_map)) {}
 
     /// A text for each source, tokenized with its special tokens. Errors: input (see bert::generate(); a source too

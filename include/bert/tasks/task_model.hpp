@@ -164,6 +164,11 @@ private:
             detail::fail(ErrorKind::input, "max_length should be at most ", positions, ", given ", *wanted);
         }
         max_length_ = wanted.value_or(std::min(positions, tokenizer().model_max_length().value_or(positions)));
+        const std::size_t special = tokenizer().num_special_tokens(false);
+        if (max_length_ <= special) {
+            detail::fail(ErrorKind::input, "max_length should leave room beside ", special, " special tokens, given ",
+                         max_length_);
+        }
     }
 
     std::filesystem::path folder_;

@@ -1,5 +1,6 @@
 // CausalLM: what it streams, and bad input and folders.
 #include <bert/tasks/causal_lm.hpp>
+#include <bert/tasks/sentence_encoder.hpp>
 
 #include "../test_support.hpp"
 #include "generation_cases.hpp"
@@ -84,10 +85,13 @@ TEST(CausalLM, BadInputIsNamed) {
 }
 
 TEST(CausalLM, FoldersOfOtherKindsAreNamed) {
-    expect_error(ErrorKind::unsupported, {"encoder-decoder", "Seq2Seq"},
+    expect_error(ErrorKind::unsupported, {"is_decoder", "it serves: text2text-generation"},
                  [] { CausalLM model(decoder_models() / "seq2seq"); });
-    expect_error(ErrorKind::unsupported, {"is_decoder"}, [] { CausalLM model(bert_models() / "base"); });
+    expect_error(ErrorKind::unsupported, {"is_decoder", "it serves: sentence-embedding"},
+                 [] { CausalLM model(bert_models() / "base"); });
     expect_error(ErrorKind::file, {"no such folder"}, [] { CausalLM model("no such folder"); });
+    expect_error(ErrorKind::unsupported, {"is_decoder", "it serves: text-generation"},
+                 [] { bert::SentenceEncoder model(decoder_models() / "causal_lm"); });
     const auto changed = [](const char* key, const Json& value) {
         const TempFolder copy;
         copy_into(decoder_models() / "causal_lm", copy.path());

@@ -229,6 +229,14 @@ TEST(HeadTrainer, RefusesBadExamples) {
     options = {};
     options.l2 = -1;
     fails({"l2"}, examples, options);
+    options.l2 = std::numeric_limits<double>::infinity();
+    fails({"l2"}, examples, options);
+    options = {};
+    options.optimizer = bert::HeadOptimizer::adam;
+    options.learning_rate = 1e300;
+    fails({"diverged"}, examples, options);
+    options.held_out = 0;
+    fails({"diverged"}, examples, options);
     options = {};
     options.held_out = 1;
     fails({"held_out"}, examples, options);

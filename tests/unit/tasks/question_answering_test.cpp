@@ -95,7 +95,7 @@ TEST(QuestionAnswering, BadInputIsNamed) {
     expect_error(ErrorKind::input, {"pair 1", "context", "empty"}, [&] {
         model.answer_batch({{"a", "b"}, {"a", ""}});
     });
-    expect_error(ErrorKind::input, {"context", "spaces"}, [&] { model.answer("a", " \t\n"); });
+    expect_error(ErrorKind::input, {"context", "no tokens"}, [&] { model.answer("a", " \t\n"); });
     std::string words;
     for (int i = 0; i < 50; ++i) words += "the ";
     expect_error(ErrorKind::input, {"question has 50 tokens", "48"}, [&] { model.answer(words, "a b"); });

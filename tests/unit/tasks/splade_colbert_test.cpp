@@ -81,7 +81,7 @@ TEST(Colbert, EqualsMultiVectorEncoder) {
         SCOPED_TRACE(overlay_of(given));
         Json config = Json::object();
         const std::string overlay = overlay_of(given);
-        if (overlay == "colbert_saved" || overlay == "colbert_pylate") config["architectures"] = {"BertModel"};
+        if (fs::exists(heads() / overlay / "modules.json")) config["architectures"] = {"BertModel"};
         const Colbert& model = models.of("colbert", config, overlay);
         const auto queries = model.encode_query(strings(golden["query_texts"]));
         const auto documents = model.encode_document(strings(golden["document_texts"]));
@@ -141,8 +141,6 @@ TEST(Colbert, ReadsWhatAFolderSaysOfScoring) {
     set_key(mean.path() / "config_sentence_transformers.json", "similarity_fn_name", "meanmaxsim");
     const auto scores = Colbert(mean.path()).scores(queries, queries);
     EXPECT_LE(max_difference(scores * 32.0f, expected), 1e-5);
-    set_key(mean.path() / "2_MultiVectorMask" / "config.json", "skiplist_tasks", {"query", "document"});
-    expect_error(ErrorKind::unsupported, {"skiplist"}, [&] { Colbert task(mean.path()); });
 }
 
 TEST(Colbert, BadFoldersAreNamed) {
@@ -157,6 +155,15 @@ TEST(Colbert, BadFoldersAreNamed) {
                 R"([{"type": "sentence_transformers.models.Transformer", "path": ""},
                     {"type": "sentence_transformers.models.Pooling", "path": "1_Dense"}])");
     expect_error(ErrorKind::unsupported, {"Pooling"}, [&] { Colbert task(pooled.path()); });
+    const HeadModel kept("colbert", Json::object(), "colbert_min");
+    set_key(kept.path() / "2_MultiVectorMask" / "config.json", "keep_only_token_ids", {5});
+    expect_error(ErrorKind::unsupported, {"keep_only_token_ids"}, [&] { Colbert task(kept.path()); });
+    const HeadModel word("colbert", Json::object(), "colbert_min");
+    set_key(word.path() / "sentence_bert_config.json", "query_expansion", {{"length", 16}, {"token", "absent"}});
+    expect_error(ErrorKind::vocabulary, {"absent"}, [&] { Colbert task(word.path()); });
+    const HeadModel bare("colbert", Json::object(), "cross_encoder");
+    expect_error(ErrorKind::unsupported, {"late interaction", "it serves: reranking"},
+                 [&] { Colbert task(bare.path()); });
 }
 
 }  // namespace
