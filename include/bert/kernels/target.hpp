@@ -26,6 +26,15 @@
 #define BERT_PREFETCH(address) static_cast<void>(address)
 #endif
 
+// Before a loop of few and constant turns whose arrays should be registers.
+#if defined(__clang__)
+#define BERT_UNROLL BERT_DETAIL_PRAGMA(clang loop unroll(full))
+#elif defined(__GNUC__)
+#define BERT_UNROLL BERT_DETAIL_PRAGMA(GCC unroll 16)
+#else
+#define BERT_UNROLL
+#endif
+
 #if defined(__clang__)
 #define BERT_TARGET_BEGIN(isa) \
     BERT_DETAIL_PRAGMA(clang attribute push(__attribute__((target(isa))), apply_to = function))

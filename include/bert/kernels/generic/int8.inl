@@ -149,23 +149,35 @@ struct Int8Product {
             values += 4;
             weights += 4 * panel_width;
         }
-        const std::ptrdiff_t count = blocks(x.depth);
-        const std::ptrdiff_t at = block.first / int8_block;
-        for (int r = 0; r < Height; ++r) {
-            const vec scale = vec::set(x.scales[(row + r) * count + at]);
-            const vec zero = vec::set(x.zeros[(row + r) * count + at]);
-            for (int v = 0; v < panel_vecs; ++v) {
-                float* const total = totals + r * panel_width + v * vec::size;
-                const vec whole =
-                    vec::fnma(zero, vec::load(block.weight_sums + v * vec::size), dot::to_float(sums[r][v]));
-                const vec before = block.first > 0 ? vec::load(total) : vec::zero();
-                const vec both = vec::mul(scale, vec::load(block.weight_scales + v * vec::size));
-                vec::store(total, vec::fma(whole, both, before));
-            }
+        if (block.first > 0) {
+            add_block<Height, true>(x, row, block, sums, totals);
+        } else {
+            add_block<Height, false>(x, row, block, sums, totals);
         }
     }
 
 private:
+    /// From a block's integers to floats, added to `totals` where there are others before.
+    template <int Height, bool Add>
+    static BERT_ALWAYS_INLINE void add_block(const Rows& x, std::ptrdiff_t row, const Block& block,
+                                             const typename dot::Sum (&sums)[Height][panel_vecs], float* totals) {
+        const std::ptrdiff_t count = blocks(x.depth);
+        const float* const scales = x.scales + row * count + block.first / int8_block;
+        const float* const zeros = x.zeros + row * count + block.first / int8_block;
+        BERT_UNROLL
+        for (int r = 0; r < Height; ++r) {
+            const vec scale = vec::set(scales[r * count]);
+            const vec zero = vec::set(zeros[r * count]);
+            for (int v = 0; v < panel_vecs; ++v) {
+                float* const total = totals + r * panel_width + v * vec::size;
+                const vec whole =
+                    vec::fnma(zero, vec::load(block.weight_sums + v * vec::size), dot::to_float(sums[r][v]));
+                const vec both = vec::mul(scale, vec::load(block.weight_scales + v * vec::size));
+                vec::store(total, Add ? vec::fma(whole, both, vec::load(total)) : vec::mul(whole, both));
+            }
+        }
+    }
+
     static constexpr auto line = panel_width * static_cast<std::ptrdiff_t>(sizeof(float));
 
     static BERT_ALWAYS_INLINE float magnitude(float x) { return x < 0.0f ? -x : x; }
