@@ -96,8 +96,8 @@ void pack_values(const AttentionArguments<float>& a, std::ptrdiff_t value_lanes,
     }
 }
 
-/// Softmax without its division: replaces the `keys` scores of each row (the last ones -infinity up to whole vectors) by
-/// e^(score - largest) and gives 1/sum. Rows take turns: one by one they would wait for their own largest and sum.
+/// Softmax without its division: replaces the `keys` scores of each row (the last ones -infinity up to whole vectors)
+/// by e^(score - largest) and gives 1/sum. Rows take turns: one by one they would wait for their own largest and sum.
 template <class Head, int Rows>
 BERT_ALWAYS_INLINE void exponentials(float* scores, std::ptrdiff_t keys, float (&scales)[Rows]) {
     vec largest[Rows];
