@@ -29,9 +29,9 @@ BERT_ALWAYS_INLINE __m512bh as_bfloat16(__m512i bits) {
 
 /// sums = before + x * panel, see avx512::tile_products(): `lanes` lanes of x, which are `x_stride` apart from row to
 /// row.
-template <int Rows, int Vecs>
+template <int Rows, int Vecs, class Ahead>
 BERT_ALWAYS_INLINE void tile_pairs(const void* x, std::ptrdiff_t x_stride, std::ptrdiff_t lanes, const void* panel,
-                                   const float* before, float* sums, std::ptrdiff_t stride, detail::Ahead ahead = {}) {
+                                   const float* before, float* sums, std::ptrdiff_t stride, Ahead ahead) {
     vec totals[Rows][Vecs];
     for (int r = 0; r < Rows; ++r) {
         for (int v = 0; v < Vecs; ++v) {
@@ -171,7 +171,7 @@ struct Bfloat16Head {
     template <int Rows>
     static BERT_ALWAYS_INLINE void multiply(const float* x, std::ptrdiff_t x_stride, std::ptrdiff_t lanes,
                                             const float* panel, float* sums, std::ptrdiff_t stride) {
-        tile_pairs<Rows, head_vecs>(x, x_stride, lanes, panel, nullptr, sums, stride);
+        tile_pairs<Rows, head_vecs>(x, x_stride, lanes, panel, nullptr, sums, stride, detail::NothingAhead());
     }
 };
 

@@ -61,13 +61,18 @@ namespace detail {
 /// Memory to bring near in the course of a loop, some bytes at every step: fetched all at once, it would have to come
 /// faster than memory is, and the loops after it would leave memory idle.
 struct Ahead {
-    const std::byte* next = nullptr;
-    std::ptrdiff_t step = 0;  // bytes
+    const std::byte* next;
+    std::ptrdiff_t step;  // bytes
 
     BERT_ALWAYS_INLINE void fetch() {
         BERT_PREFETCH(next);
         next += step;
     }
+};
+
+/// Nothing to bring near.
+struct NothingAhead {
+    BERT_ALWAYS_INLINE void fetch() {}
 };
 
 }  // namespace detail

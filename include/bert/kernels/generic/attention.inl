@@ -31,7 +31,7 @@ struct FloatHead {
     template <int Rows>
     static BERT_ALWAYS_INLINE void multiply(const float* x, std::ptrdiff_t x_stride, std::ptrdiff_t lanes,
                                             const float* panel, float* sums, std::ptrdiff_t stride) {
-        tile_products<Rows, head_vecs>(x, x_stride, lanes, panel, nullptr, sums, stride);
+        tile_products<Rows, head_vecs>(x, x_stride, lanes, panel, nullptr, sums, stride, detail::NothingAhead());
     }
 };
 

@@ -93,10 +93,9 @@ BERT_ALWAYS_INLINE vec narrow_gelu(vec x) {
 /// sums = before + x * panel: `Rows` rows of x by a panel of `Vecs` vectors for each of `depth` features. `before`
 /// (null for 0) and sums have rows of `stride` values. All sums are held in registers. On the way, memory needed
 /// next is brought near.
-template <int Rows, int Vecs>
+template <int Rows, int Vecs, class Ahead>
 BERT_ALWAYS_INLINE void tile_products(const float* x, std::ptrdiff_t x_stride, std::ptrdiff_t depth, const float* panel,
-                                      const float* before, float* sums, std::ptrdiff_t stride,
-                                      detail::Ahead ahead = {}) {
+                                      const float* before, float* sums, std::ptrdiff_t stride, Ahead ahead) {
     vec totals[Rows][Vecs];
     for (int r = 0; r < Rows; ++r) {
         for (int v = 0; v < Vecs; ++v) {
