@@ -11,6 +11,12 @@
 #else
 #include <cpuid.h>
 #endif
+#elif defined(BERT_ARM64) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(BERT_ARM64) && defined(__APPLE__)
+#include <sys/sysctl.h>
+
+#include <cstddef>
 #endif
 
 BERT_NAMESPACE_BEGIN
@@ -23,6 +29,8 @@ struct CpuFeatures {
     bool avx512 = false;  ///< F, BW, DQ and VL
     bool avx512_vnni = false;
     bool avx512_bf16 = false;
+    bool neon_dotprod = false;
+    bool neon_bf16 = false;
 };
 
 #if defined(BERT_X86)
@@ -80,6 +88,31 @@ inline CpuFeatures detect_cpu() noexcept {
         features.avx_vnni = features.avx2_fma && bit(seven_one.eax, 4);
         features.avx512_bf16 = features.avx512 && bit(seven_one.eax, 5);
     }
+    return features;
+}
+
+#elif defined(BERT_ARM64) && defined(__linux__)
+
+/// Asks the operating system: the bits of AT_HWCAP and AT_HWCAP2 are part of the kernel's interface.
+inline CpuFeatures detect_cpu() noexcept {
+    CpuFeatures features;
+    features.neon_dotprod = (getauxval(AT_HWCAP) & (1ul << 20)) != 0;
+    features.neon_bf16 = features.neon_dotprod && (getauxval(AT_HWCAP2) & (1ul << 14)) != 0;
+    return features;
+}
+
+#elif defined(BERT_ARM64) && defined(__APPLE__)
+
+/// Asks the operating system.
+inline CpuFeatures detect_cpu() noexcept {
+    const auto has = [](const char* name) {
+        int value = 0;
+        std::size_t size = sizeof value;
+        return sysctlbyname(name, &value, &size, nullptr, 0) == 0 && value != 0;
+    };
+    CpuFeatures features;
+    features.neon_dotprod = has("hw.optional.arm.FEAT_DotProd");
+    features.neon_bf16 = features.neon_dotprod && has("hw.optional.arm.FEAT_BF16");
     return features;
 }
 

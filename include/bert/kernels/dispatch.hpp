@@ -29,6 +29,8 @@ BERT_NAMESPACE_END
 #include <bert/kernels/avx512_vnni.hpp>
 #include <bert/kernels/cpu.hpp>
 #include <bert/kernels/neon.hpp>
+#include <bert/kernels/neon_bf16.hpp>
+#include <bert/kernels/neon_dotprod.hpp>
 #include <bert/kernels/scalar.hpp>
 #include <bert/kernels/sse2.hpp>
 
@@ -43,8 +45,8 @@ BERT_NAMESPACE_BEGIN
 
 BERT_DETAIL_INLINE std::vector<const KernelTable<float>*> available_float_kernels() {
     std::vector<const KernelTable<float>*> tables;
-#if defined(BERT_X86)
     static const CpuFeatures cpu = detect_cpu();  // asking takes long in virtual machines
+#if defined(BERT_X86)
     if (cpu.avx512_vnni && cpu.avx512_bf16) tables.push_back(&avx512_bf16::table);
     if (cpu.avx512_vnni) tables.push_back(&avx512_vnni::table);
     if (cpu.avx512) tables.push_back(&avx512::table);
@@ -52,7 +54,13 @@ BERT_DETAIL_INLINE std::vector<const KernelTable<float>*> available_float_kernel
     if (cpu.avx2_fma) tables.push_back(&avx2::table);
     tables.push_back(&sse2::table);
 #elif defined(BERT_ARM64)
+#if BERT_ARM_TARGETS
+    if (cpu.neon_bf16) tables.push_back(&neon_bf16::table);
+    if (cpu.neon_dotprod) tables.push_back(&neon_dotprod::table);
+#endif
     tables.push_back(&neon::table);
+#else
+    static_cast<void>(cpu);
 #endif
     tables.push_back(&scalar::table<float>);
     return tables;

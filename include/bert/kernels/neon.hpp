@@ -13,11 +13,13 @@
 
 #include <arm_neon.h>
 
+// NEON is part of every 64-bit ARM; the region is for its optimisation level.
+BERT_TARGET_BEGIN(BERT_ARM_TARGET("+simd", "neon"))
 BERT_NAMESPACE_BEGIN
 
 namespace neon {
 
-/// Four floats; see avx2::vec. NEON is part of every 64-bit ARM, so no target region is needed.
+/// Four floats; see avx2::vec.
 struct vec {
     static constexpr int size = 4;
     float32x4_t v;
@@ -136,5 +138,6 @@ inline constexpr KernelTable<float> table{"neon",
 }  // namespace neon
 
 BERT_NAMESPACE_END
+BERT_TARGET_END
 
 #endif
