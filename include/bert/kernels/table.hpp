@@ -57,8 +57,8 @@ struct AttentionArguments {
 /// feature (or as many as one instruction takes) after another, the last panel filled up with zeros.
 ///
 /// With bfloat16 weights, sums are kept in float; the tables avx512_bf16 and neon_bf16 round activations to bfloat16 as
-/// well. With int8 weights, `int8_block` features of an output share a scale, and activations are quantised on the way: as many
-/// features of a row share a scale and a zero point. The integers are the same with every table.
+/// well. With int8 weights, `int8_block` features of an output share a scale, and activations are quantised on the way:
+/// as many features of a row share a scale and a zero point. The integers are the same with every table.
 template <class T, class W>
 struct LinearKernel {
     std::ptrdiff_t panel_width;
