@@ -109,7 +109,8 @@ private:
 /// bits, which is why weights are scaled in pairs (see generic/int8.inl).
 struct dot {
     using Value = std::uint8_t;
-    static constexpr int offset = 0;  // values are stored less this
+    static constexpr std::ptrdiff_t group = 4;  // features that a sum takes at a step
+    static constexpr int offset = 0;            // values are stored less this
     using Vector = __m256i;
     using Sum = __m256i;
     static BERT_ALWAYS_INLINE Sum zero() { return _mm256_setzero_si256(); }
@@ -160,7 +161,7 @@ inline constexpr int int8_row_tile = 6;
 inline constexpr KernelTable<float> table{"avx2",
                                           kernel<FloatProduct>,
                                           kernel<Bfloat16Product>,
-                                          kernel<Int8Product>,
+                                          kernel<Int8Product<dot>>,
                                           attention_with<FloatHead>,
                                           attention_with<FloatHead>,
                                           layer_norm};

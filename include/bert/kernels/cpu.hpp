@@ -30,6 +30,7 @@ struct CpuFeatures {
     bool avx512_vnni = false;
     bool avx512_bf16 = false;
     bool neon_dotprod = false;
+    bool neon_i8mm = false;
     bool neon_bf16 = false;
 };
 
@@ -97,7 +98,8 @@ inline CpuFeatures detect_cpu() noexcept {
 inline CpuFeatures detect_cpu() noexcept {
     CpuFeatures features;
     features.neon_dotprod = (getauxval(AT_HWCAP) & (1ul << 20)) != 0;
-    features.neon_bf16 = features.neon_dotprod && (getauxval(AT_HWCAP2) & (1ul << 14)) != 0;
+    features.neon_i8mm = features.neon_dotprod && (getauxval(AT_HWCAP2) & (1ul << 13)) != 0;
+    features.neon_bf16 = features.neon_i8mm && (getauxval(AT_HWCAP2) & (1ul << 14)) != 0;
     return features;
 }
 
@@ -112,7 +114,8 @@ inline CpuFeatures detect_cpu() noexcept {
     };
     CpuFeatures features;
     features.neon_dotprod = has("hw.optional.arm.FEAT_DotProd");
-    features.neon_bf16 = features.neon_dotprod && has("hw.optional.arm.FEAT_BF16");
+    features.neon_i8mm = features.neon_dotprod && has("hw.optional.arm.FEAT_I8MM");
+    features.neon_bf16 = features.neon_i8mm && has("hw.optional.arm.FEAT_BF16");
     return features;
 }
 

@@ -31,6 +31,7 @@ BERT_NAMESPACE_END
 #include <bert/kernels/neon.hpp>
 #include <bert/kernels/neon_bf16.hpp>
 #include <bert/kernels/neon_dotprod.hpp>
+#include <bert/kernels/neon_i8mm.hpp>
 #include <bert/kernels/scalar.hpp>
 #include <bert/kernels/sse2.hpp>
 
@@ -56,6 +57,7 @@ BERT_DETAIL_INLINE std::vector<const KernelTable<float>*> available_float_kernel
 #elif defined(BERT_ARM64)
 #if BERT_ARM_TARGETS
     if (cpu.neon_bf16) tables.push_back(&neon_bf16::table);
+    if (cpu.neon_i8mm) tables.push_back(&neon_i8mm::table);
     if (cpu.neon_dotprod) tables.push_back(&neon_dotprod::table);
 #endif
     tables.push_back(&neon::table);

@@ -87,6 +87,7 @@ struct vec {
 /// then fit into 16 bits.
 struct dot {
     using Value = std::int8_t;
+    static constexpr std::ptrdiff_t group = 4;  // features that a sum takes at a step
     using Vector = int8x16_t;
     /// Two neighbouring lanes make the sum of one output.
     struct Sum {
@@ -130,7 +131,7 @@ inline constexpr int int8_row_tile = 3;   // a sum takes two registers
 inline constexpr KernelTable<float> table{"neon",
                                           kernel<FloatProduct>,
                                           kernel<Bfloat16Product>,
-                                          kernel<Int8Product>,
+                                          kernel<Int8Product<dot>>,
                                           attention_with<FloatHead>,
                                           attention_with<FloatHead>,
                                           layer_norm};

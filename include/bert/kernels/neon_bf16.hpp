@@ -1,8 +1,8 @@
-// What the bfloat16 instructions (ARMv8.6) add to the NEON kernels with dot products: products of bfloat16 pairs, in
-// layers and in attention. Depends on kernels/neon_dotprod.
+// What the bfloat16 instructions (ARMv8.6) add to the NEON kernels with 8-bit matrices: products of bfloat16 pairs, in
+// layers and in attention. Depends on kernels/neon_i8mm.
 #pragma once
 
-#include <bert/kernels/neon_dotprod.hpp>
+#include <bert/kernels/neon_i8mm.hpp>
 
 #if defined(BERT_ARM64) && BERT_ARM_TARGETS
 
@@ -51,7 +51,7 @@ using Bfloat16Layout = neon::Bfloat16Product;
 // clang-format on
 
 inline constexpr KernelTable<float> table{
-    "neon_bf16",           neon::table.linear,           kernel<Bfloat16PairProduct>, neon_dotprod::table.linear_int8,
+    "neon_bf16",           neon::table.linear,           kernel<Bfloat16PairProduct>, neon_i8mm::table.linear_int8,
     neon::table.attention, attention_with<Bfloat16Head>, neon::table.layer_norm};
 
 }  // namespace neon_bf16

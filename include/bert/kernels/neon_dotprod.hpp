@@ -30,8 +30,8 @@ inline constexpr int int8_row_tile = 6;  // 24 sums and 4 weights of the 32 regi
 #include <bert/kernels/generic/int8.inl>
 // clang-format on
 
-inline constexpr KernelTable<float> table{"neon_dotprod",        neon::table.linear,    neon::table.linear_bfloat16,
-                                          kernel<Int8Product>,   neon::table.attention, neon::table.narrow_attention,
+inline constexpr KernelTable<float> table{"neon_dotprod",           neon::table.linear,    neon::table.linear_bfloat16,
+                                          kernel<Int8Product<dot>>, neon::table.attention, neon::table.narrow_attention,
                                           neon::table.layer_norm};
 
 }  // namespace neon_dotprod
