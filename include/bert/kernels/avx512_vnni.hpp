@@ -15,7 +15,11 @@ using namespace avx512;  // what is read again below hides its namesakes there
 /// See avx2::dot: here one instruction takes all four features of a sum.
 struct dot {
     using Value = std::uint8_t;
-    static constexpr std::ptrdiff_t group = 4;  // features that a sum takes at a step
+    using Session = detail::NoSession;
+    static constexpr std::ptrdiff_t group = 4;
+    static constexpr std::ptrdiff_t step = group;
+    static constexpr std::ptrdiff_t extra_rows = 0;
+    static constexpr int tile_from = 1000;
     using Vector = __m512i;
     using Sum = __m512i;
     static constexpr int offset = 0;

@@ -87,7 +87,11 @@ struct vec {
 /// then fit into 16 bits.
 struct dot {
     using Value = std::int8_t;
-    static constexpr std::ptrdiff_t group = 4;  // features that a sum takes at a step
+    using Session = detail::NoSession;
+    static constexpr std::ptrdiff_t group = 4;
+    static constexpr std::ptrdiff_t step = group;
+    static constexpr std::ptrdiff_t extra_rows = 0;
+    static constexpr int tile_from = 1000;
     using Vector = int8x16_t;
     /// Two neighbouring lanes make the sum of one output.
     struct Sum {

@@ -16,6 +16,11 @@ using namespace neon;  // what is read again below hides its namesakes there
 /// See avx512_bf16::pair.
 struct pair {
     using Vector = bfloat16x8_t;
+    using Session = detail::NoSession;
+    static constexpr int row_tile = float_row_tile;
+    static constexpr std::ptrdiff_t step = 2;
+    static constexpr std::ptrdiff_t extra_rows = 0;
+    static constexpr int tile_from = 1000;
     static constexpr float score_factor = 1.0f;
 
     static BERT_ALWAYS_INLINE Vector load(const void* p) {
@@ -50,9 +55,13 @@ using Bfloat16Layout = neon::Bfloat16Product;
 #include <bert/kernels/generic/bfloat16_pairs.inl>
 // clang-format on
 
-inline constexpr KernelTable<float> table{
-    "neon_bf16",           neon::table.linear,           kernel<Bfloat16PairProduct>, neon_i8mm::table.linear_int8,
-    neon::table.attention, attention_with<Bfloat16Head>, neon::table.layer_norm};
+inline constexpr KernelTable<float> table{"neon_bf16",
+                                          neon::table.linear,
+                                          kernel<Bfloat16PairProduct<pair>>,
+                                          neon_i8mm::table.linear_int8,
+                                          neon::table.attention,
+                                          attention_with<Bfloat16Head<pair>>,
+                                          neon::table.layer_norm};
 
 }  // namespace neon_bf16
 

@@ -17,6 +17,8 @@ using namespace neon;  // what is read again below hides its namesakes there
 struct dot : neon::dot {
     using Sum = int32x4_t;
     static constexpr std::ptrdiff_t group = 8;
+    static constexpr std::ptrdiff_t step = group;
+    static constexpr int tile_from = 1;
     static BERT_ALWAYS_INLINE vec to_float(Sum sum) { return {vcvtq_f32_s32(sum)}; }
 
     /// sums = the products of `Rows` rows, which are `stride` apart, by the weights of `Vecs` vectors of outputs.

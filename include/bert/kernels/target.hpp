@@ -84,6 +84,9 @@ struct NothingAhead {
     BERT_ALWAYS_INLINE void fetch() {}
 };
 
+/// Products for which the processor needs no preparation.
+struct NoSession {};
+
 }  // namespace detail
 
 BERT_NAMESPACE_END

@@ -14,6 +14,7 @@ template <class Dot>
 struct Int8Product {
     static constexpr std::ptrdiff_t group = Dot::group;
     using Weight = std::int8_t;
+    using Session = typename Dot::Session;
     using Gelu = NarrowGelu;
     static constexpr int row_tile = int8_row_tile;
 
@@ -26,9 +27,12 @@ struct Int8Product {
     };
 
     static std::ptrdiff_t blocks(std::ptrdiff_t in_features) { return (in_features + int8_block - 1) / int8_block; }
-    static std::ptrdiff_t value_stride(std::ptrdiff_t in_features) { return round_up(in_features, 16); }
+    static std::ptrdiff_t value_stride(std::ptrdiff_t in_features) {
+        return round_up(in_features, Dot::step > 16 ? Dot::step : 16);
+    }
     static std::ptrdiff_t value_bytes(std::ptrdiff_t rows, std::ptrdiff_t in_features) {
-        return round_up(rows * value_stride(in_features) * static_cast<std::ptrdiff_t>(sizeof(typename Dot::Value)),
+        return round_up((rows + Dot::extra_rows) * value_stride(in_features) *
+                            static_cast<std::ptrdiff_t>(sizeof(typename Dot::Value)),
                         64);
     }
 
@@ -84,17 +88,17 @@ struct Int8Product {
     /// A panel: for each block, for every `group` features, the weights of all outputs one after another; then each
     /// output's sum of the block's weights and its scale, as floats.
     static std::ptrdiff_t panel_size(std::ptrdiff_t in_features) {
-        return panel_width * round_up(in_features, group) + blocks(in_features) * 2 * line;
+        return panel_width * round_up(in_features, Dot::step) + blocks(in_features) * 2 * line;
     }
 
     static void pack_panel(const float* weights, std::ptrdiff_t width, std::ptrdiff_t in_features,
                            std::int8_t* packed) {
         for (std::ptrdiff_t first = 0; first < in_features; first += int8_block) {
             const std::ptrdiff_t size = smaller(int8_block, in_features - first);
-            const std::ptrdiff_t bytes = panel_width * round_up(size, group);
+            const std::ptrdiff_t bytes = panel_width * round_up(size, Dot::step);
             for (std::ptrdiff_t j = 0; j < panel_width; ++j) {
                 float block[int8_block];
-                for (std::ptrdiff_t k = 0; k < round_up(size, group); ++k) {
+                for (std::ptrdiff_t k = 0; k < round_up(size, Dot::step); ++k) {
                     block[k] = j < width && k < size ? weights[j * in_features + first + k] : 0.0f;
                 }
                 float largest = 0.0f;
@@ -104,7 +108,7 @@ struct Int8Product {
                 }
                 const float scale = largest / 127.0f;
                 float sum = 0.0f;
-                for (std::ptrdiff_t k = 0; k < round_up(size, group); ++k) {
+                for (std::ptrdiff_t k = 0; k < round_up(size, Dot::step); ++k) {
                     const float scaled = scale > 0.0f ? block[k] / scale : 0.0f;
                     const int rounded = static_cast<int>(scaled + (scaled < 0.0f ? -0.5f : 0.5f));
                     packed[k / group * group * panel_width + group * j + k % group] = static_cast<std::int8_t>(rounded);
@@ -131,7 +135,7 @@ struct Int8Product {
     struct Unpacked {};
 
     static Block unpack(const std::int8_t*& panel, std::ptrdiff_t first, std::ptrdiff_t size, Unpacked&) {
-        const std::ptrdiff_t groups = round_up(size, group) / group;
+        const std::ptrdiff_t groups = round_up(size, Dot::step) / group;
         const std::int8_t* const weights = panel;
         panel += groups * panel_width * group;
         const auto* const floats = reinterpret_cast<const float*>(panel);
@@ -144,10 +148,10 @@ struct Int8Product {
                                             detail::Ahead ahead) {
         typename Dot::Sum sums[Height][panel_vecs];
         const typename Dot::Value* const values = x.values + row * x.stride + block.first;
-        if constexpr (group == 4) {
-            sum_products<Height>(values, x.stride, block, sums, ahead);
-        } else {
+        if constexpr (Height >= Dot::tile_from) {
             Dot::template sum_products<Height, panel_vecs>(values, x.stride, block.weights, block.steps(), sums, ahead);
+        } else {
+            sum_products<Height>(values, x.stride, block, sums, ahead);
         }
         if (block.first > 0) {
             add_block<Height, true>(x, row, block, sums, totals);
