@@ -26,6 +26,12 @@ struct PlainToken {
 
 class PlainTokenizer {
 public:
+    struct Character {
+        char32_t code;
+        std::size_t begin, end;  // of the bytes of the caller's text
+    };
+    using Characters = std::vector<Character>;
+
     /// `config` must be one that bert::Tokenizer accepts, without holes in its ids.
     explicit PlainTokenizer(const bert::TokenizerConfig& config) : config_(config) {
         for (const auto& [token, id] : config.vocabulary) vocabulary_[token] = id;
@@ -70,28 +76,6 @@ public:
         return tokens;
     }
 
-private:
-    struct Character {
-        char32_t code;
-        std::size_t begin, end;  // of the bytes of the caller's text
-    };
-    using Characters = std::vector<Character>;
-
-    struct Pattern {
-        std::int32_t id;
-        bool single_word, lstrip, rstrip;
-    };
-    using Patterns = std::map<std::u32string, Pattern>;
-
-    struct Part {
-        Characters text;
-        const Pattern* pattern;  // null between added tokens
-    };
-
-    static std::uint8_t flags(char32_t code) { return bert::detail::unicode::character(code).flags; }
-    static bool is_space(char32_t code) { return (flags(code) & bert::detail::unicode::space) != 0; }
-    static bool is_word(char32_t code) { return (flags(code) & bert::detail::unicode::word) != 0; }
-
     /// Table 3-7 of the Unicode standard: the byte sequences that are characters. Where none fits, the bytes that
     /// could have begun one are U+FFFD.
     static Characters decode(std::string_view text) {
@@ -127,6 +111,22 @@ private:
         }
         return result;
     }
+
+private:
+    struct Pattern {
+        std::int32_t id;
+        bool single_word, lstrip, rstrip;
+    };
+    using Patterns = std::map<std::u32string, Pattern>;
+
+    struct Part {
+        Characters text;
+        const Pattern* pattern;  // null between added tokens
+    };
+
+    static std::uint8_t flags(char32_t code) { return bert::detail::unicode::character(code).flags; }
+    static bool is_space(char32_t code) { return (flags(code) & bert::detail::unicode::space) != 0; }
+    static bool is_word(char32_t code) { return (flags(code) & bert::detail::unicode::word) != 0; }
 
     static std::string encode(const Characters& characters, std::size_t begin, std::size_t end) {
         std::string bytes;
