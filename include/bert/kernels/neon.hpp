@@ -65,6 +65,18 @@ struct vec {
         const uint32x4_t lanes = vcltq_s32(vld1q_s32(order), vdupq_n_s32(static_cast<std::int32_t>(n)));
         return {vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(a.v), lanes))};
     }
+
+    static BERT_ALWAYS_INLINE void transpose(vec (&rows)[size]) {
+        const float64x2_t a = vreinterpretq_f64_f32(vtrn1q_f32(rows[0].v, rows[1].v));
+        const float64x2_t b = vreinterpretq_f64_f32(vtrn2q_f32(rows[0].v, rows[1].v));
+        const float64x2_t c = vreinterpretq_f64_f32(vtrn1q_f32(rows[2].v, rows[3].v));
+        const float64x2_t d = vreinterpretq_f64_f32(vtrn2q_f32(rows[2].v, rows[3].v));
+        rows[0].v = vreinterpretq_f32_f64(vtrn1q_f64(a, c));
+        rows[1].v = vreinterpretq_f32_f64(vtrn1q_f64(b, d));
+        rows[2].v = vreinterpretq_f32_f64(vtrn2q_f64(a, c));
+        rows[3].v = vreinterpretq_f32_f64(vtrn2q_f64(b, d));
+    }
+
     static BERT_ALWAYS_INLINE float sum(vec a) { return vaddvq_f32(a.v); }
     static BERT_ALWAYS_INLINE float largest(vec a) { return vmaxvq_f32(a.v); }
 };
@@ -107,14 +119,19 @@ inline constexpr int int8_row_tile = 3;   // a sum takes two registers
 
 // clang-format off
 #include <bert/kernels/generic/encoder.inl>
+#include <bert/kernels/generic/attention.inl>
 #include <bert/kernels/generic/linear.inl>
 #include <bert/kernels/generic/bfloat16.inl>
 #include <bert/kernels/generic/int8.inl>
 // clang-format on
 
-inline constexpr KernelTable<float> table{
-    "neon",    kernel<FloatProduct>, kernel<Bfloat16Product>, kernel<Int8Product>, attention_scratch, attention,
-    layer_norm};
+inline constexpr KernelTable<float> table{"neon",
+                                          kernel<FloatProduct>,
+                                          kernel<Bfloat16Product>,
+                                          kernel<Int8Product>,
+                                          attention_with<FloatHead>,
+                                          attention_with<FloatHead>,
+                                          layer_norm};
 
 }  // namespace neon
 

@@ -235,8 +235,8 @@ inline constexpr KernelTable<T> table{"scalar",
                                       kernel<T, T, Plain<T, T>>,
                                       kernel<T, bfloat16, Plain<T, bfloat16>>,
                                       kernel<T, std::int8_t, Int8<T>>,
-                                      attention_scratch,
-                                      attention<T>,
+                                      {attention_scratch, attention<T>},
+                                      {attention_scratch, attention<T>},
                                       layer_norm<T>};
 
 }  // namespace scalar

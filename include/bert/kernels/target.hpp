@@ -26,6 +26,15 @@
 #define BERT_PREFETCH(address) static_cast<void>(address)
 #endif
 
+// Before a loop of few and constant turns whose arrays should be registers.
+#if defined(__clang__)
+#define BERT_UNROLL BERT_DETAIL_PRAGMA(clang loop unroll(full))
+#elif defined(__GNUC__)
+#define BERT_UNROLL BERT_DETAIL_PRAGMA(GCC unroll 16)
+#else
+#define BERT_UNROLL
+#endif
+
 #if defined(__clang__)
 #define BERT_TARGET_BEGIN(isa) \
     BERT_DETAIL_PRAGMA(clang attribute push(__attribute__((target(isa))), apply_to = function))
@@ -45,6 +54,15 @@
 #define BERT_ALWAYS_INLINE __forceinline
 #endif
 
+// How the compiler calls a feature of ARM64, and whether it can compile for one that the flags do not name.
+#if defined(BERT_ARM64) && defined(__clang__)
+#define BERT_ARM_FEATURE_NAME(name) name
+#define BERT_ARM_FEATURES (__clang_major__ >= 16)
+#elif defined(BERT_ARM64) && defined(__GNUC__)
+#define BERT_ARM_FEATURE_NAME(name) "+" name
+#define BERT_ARM_FEATURES (__GNUC__ >= 10)
+#endif
+
 BERT_NAMESPACE_BEGIN
 
 namespace detail {
@@ -52,13 +70,18 @@ namespace detail {
 /// Memory to bring near in the course of a loop, some bytes at every step: fetched all at once, it would have to come
 /// faster than memory is, and the loops after it would leave memory idle.
 struct Ahead {
-    const std::byte* next = nullptr;
-    std::ptrdiff_t step = 0;  // bytes
+    const std::byte* next;
+    std::ptrdiff_t step;  // bytes
 
     BERT_ALWAYS_INLINE void fetch() {
         BERT_PREFETCH(next);
         next += step;
     }
+};
+
+/// Nothing to bring near.
+struct NothingAhead {
+    BERT_ALWAYS_INLINE void fetch() {}
 };
 
 }  // namespace detail

@@ -97,7 +97,7 @@ TEST(CausalLM, EveryTypeOfWeightsAndKernelTableGenerates) {
                 const auto first = narrow.generate_ids({prompt}, greedy)[0][0];
                 const auto& expected = exact[static_cast<std::size_t>(&prompt - prompts.data())][0];
                 if (first.tokens[0] == expected.tokens[0]) {
-                    EXPECT_NEAR(first.token_scores[0], expected.token_scores[0], 0.15) << table->name;
+                    EXPECT_NEAR(first.token_scores[0], expected.token_scores[0], 0.3) << table->name;
                 }
             }
         }

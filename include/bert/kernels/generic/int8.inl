@@ -12,6 +12,7 @@
 
 struct Int8Product {
     using Weight = std::int8_t;
+    using Gelu = NarrowGelu;
     static constexpr int row_tile = int8_row_tile;
 
     struct Rows {
@@ -43,14 +44,14 @@ struct Int8Product {
         auto* const scales = reinterpret_cast<float*>(a.scratch + value_bytes(a.rows, a.in_features));
         float* const zeros = scales + a.rows * count;
         for (std::ptrdiff_t row = 0; row < a.rows; ++row) {
+            const float* const x = a.x + row * a.x_stride;
             for (std::ptrdiff_t block = 0; block < count; ++block) {
                 const std::ptrdiff_t first = block * int8_block;
                 const std::ptrdiff_t size = smaller(int8_block, a.in_features - first);
-                const float* const x = a.x + row * a.x_stride + first;
                 vec low = vec::zero();
                 vec high = vec::zero();
-                for (std::ptrdiff_t i = 0; i < size; i += vec::size) {
-                    const vec value = load_first(x + i, size - i);
+                for (std::ptrdiff_t i = first; i < first + size; i += vec::size) {
+                    const vec value = load_first(x + i, first + size - i);
                     low = vec::min(low, value);
                     high = vec::max(high, value);
                 }
@@ -58,13 +59,20 @@ struct Int8Product {
                 const float scale = vec::largest(high) / 255.0f - lowest / 255.0f;
                 // Smaller ones are as good as zero, and 1/scale might overflow.
                 const bool usable = scale > 1e-30f;
-                const int zero = usable ? static_cast<int>(0.5f - lowest / scale) : 0;
-                const vec inverse = vec::set(usable ? 1.0f / scale : 0.0f);
-                for (std::ptrdiff_t i = 0; i < size; i += vec::size) {
-                    dot::quantise(values + row * stride + first + i, vec::mul(load_first(x + i, size - i), inverse),
+                scales[row * count + block] = usable ? scale : 0.0f;
+                zeros[row * count + block] = usable ? -lowest / scale : 0.0f;
+            }
+            // Apart from the loop above, for each of its turns has to wait for its own extremes.
+            for (std::ptrdiff_t block = 0; block < count; ++block) {
+                const std::ptrdiff_t first = block * int8_block;
+                const std::ptrdiff_t size = smaller(int8_block, a.in_features - first);
+                const float scale = scales[row * count + block];
+                const int zero = static_cast<int>(0.5f + zeros[row * count + block]);
+                const vec inverse = vec::set(scale > 0.0f ? 1.0f / scale : 0.0f);
+                for (std::ptrdiff_t i = first; i < first + size; i += vec::size) {
+                    dot::quantise(values + row * stride + i, vec::mul(load_first(x + i, first + size - i), inverse),
                                   zero);
                 }
-                scales[row * count + block] = usable ? scale : 0.0f;
                 zeros[row * count + block] = static_cast<float>(zero - dot::offset);
             }
         }
@@ -149,23 +157,35 @@ struct Int8Product {
             values += 4;
             weights += 4 * panel_width;
         }
-        const std::ptrdiff_t count = blocks(x.depth);
-        const std::ptrdiff_t at = block.first / int8_block;
-        for (int r = 0; r < Height; ++r) {
-            const vec scale = vec::set(x.scales[(row + r) * count + at]);
-            const vec zero = vec::set(x.zeros[(row + r) * count + at]);
-            for (int v = 0; v < panel_vecs; ++v) {
-                float* const total = totals + r * panel_width + v * vec::size;
-                const vec whole =
-                    vec::fnma(zero, vec::load(block.weight_sums + v * vec::size), dot::to_float(sums[r][v]));
-                const vec before = block.first > 0 ? vec::load(total) : vec::zero();
-                const vec both = vec::mul(scale, vec::load(block.weight_scales + v * vec::size));
-                vec::store(total, vec::fma(whole, both, before));
-            }
+        if (block.first > 0) {
+            add_block<Height, true>(x, row, block, sums, totals);
+        } else {
+            add_block<Height, false>(x, row, block, sums, totals);
         }
     }
 
 private:
+    /// From a block's integers to floats, added to `totals` where there are others before.
+    template <int Height, bool Add>
+    static BERT_ALWAYS_INLINE void add_block(const Rows& x, std::ptrdiff_t row, const Block& block,
+                                             const typename dot::Sum (&sums)[Height][panel_vecs], float* totals) {
+        const std::ptrdiff_t count = blocks(x.depth);
+        const float* const scales = x.scales + row * count + block.first / int8_block;
+        const float* const zeros = x.zeros + row * count + block.first / int8_block;
+        BERT_UNROLL
+        for (int r = 0; r < Height; ++r) {
+            const vec scale = vec::set(scales[r * count]);
+            const vec zero = vec::set(zeros[r * count]);
+            for (int v = 0; v < panel_vecs; ++v) {
+                float* const total = totals + r * panel_width + v * vec::size;
+                const vec whole =
+                    vec::fnma(zero, vec::load(block.weight_sums + v * vec::size), dot::to_float(sums[r][v]));
+                const vec both = vec::mul(scale, vec::load(block.weight_scales + v * vec::size));
+                vec::store(total, Add ? vec::fma(whole, both, vec::load(total)) : vec::mul(whole, both));
+            }
+        }
+    }
+
     static constexpr auto line = panel_width * static_cast<std::ptrdiff_t>(sizeof(float));
 
     static BERT_ALWAYS_INLINE float magnitude(float x) { return x < 0.0f ? -x : x; }
