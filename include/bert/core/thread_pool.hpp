@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -72,7 +73,8 @@ struct Executor {
 ///
 /// The calling thread is one of the workers, so a pool of one starts no thread; the others start at the first run(),
 /// not at construction. A run() made while the pool is busy (from another thread, or from inside a task) works on the
-/// calling thread alone: threads are never oversubscribed and nothing waits for a stranger's work.
+/// calling thread alone: threads are never oversubscribed and nothing waits for a stranger's work. Between the runs of
+/// a pass threads wait without sleeping, for 200 microseconds at most.
 class ThreadPool {
 public:
     /// `threads` workers; 0 stands for available_processors(). At most 1024 are used.
@@ -89,10 +91,8 @@ public:
     ThreadPool& operator=(const ThreadPool&) = delete;
 
     ~ThreadPool() {
-        {
-            const std::lock_guard<std::mutex> lock(mutex_);
-            stop_ = true;
-        }
+        stop_.store(true);
+        { const std::lock_guard<std::mutex> lock(mutex_); }
         wake_.notify_all();
         for (auto& thread : threads_) thread.join();
     }
@@ -141,18 +141,51 @@ private:
 
     void run_on_threads(const Job& job) {
         start_threads();
-        {
-            const std::lock_guard<std::mutex> lock(mutex_);
-            job_ = job;
-            next_.store(0, std::memory_order_relaxed);
-            error_ = nullptr;
-            running_ = threads_.size();
-            ++generation_;
+        job_ = job;
+        error_ = nullptr;
+        next_.store(0, std::memory_order_relaxed);
+        active_.store(0, std::memory_order_release);
+        generation_.fetch_add(1);
+        if (sleepers_.load() > 0) {
+            { const std::lock_guard<std::mutex> lock(mutex_); }  // whoever counts as a sleeper waits by now
+            wake_.notify_all();
         }
-        wake_.notify_all();
         work(job, 0);
+        // Those still at work are waited for; nobody joins any more.
+        const auto close = [this] {
+            std::size_t none = 0;
+            return active_.load(std::memory_order_relaxed) == 0 &&
+                   active_.compare_exchange_strong(none, closed, std::memory_order_acquire);
+        };
+        if (spin(close)) return;
         std::unique_lock<std::mutex> lock(mutex_);
-        done_.wait(lock, [this] { return running_ == 0; });
+        done_.wait(lock, close);
+    }
+
+    /// Waits for `done` in the way that costs least time, for a time in which the passes of a model come to their next
+    /// step. Returns whether it happened.
+    template <class Condition>
+    bool spin(const Condition& done) const {
+        if (done()) return true;
+        if (!spins_) return false;
+        const auto start = std::chrono::steady_clock::now();
+        do {
+            for (int i = 0; i < 32; ++i) {
+                if (done()) return true;
+                relax();
+            }
+        } while (std::chrono::steady_clock::now() - start < std::chrono::microseconds(200));
+        return false;
+    }
+
+    static void relax() noexcept {
+#if defined(__x86_64__) && defined(__GNUC__)
+        __builtin_ia32_pause();
+#elif defined(__aarch64__) && defined(__GNUC__)
+        __asm__ volatile("yield");
+#else
+        std::this_thread::yield();
+#endif
     }
 
     void start_threads() {
@@ -180,34 +213,54 @@ private:
 
     void serve(std::size_t worker) {
         std::uint64_t seen = 0;
-        std::unique_lock<std::mutex> lock(mutex_);
+        const auto called = [&] { return stop_.load() || generation_.load() != seen; };
         for (;;) {
-            wake_.wait(lock, [&] { return stop_ || generation_ != seen; });
-            if (stop_) return;
-            seen = generation_;
-            const Job job = job_;
-            lock.unlock();
-            work(job, worker);
-            lock.lock();
-            if (--running_ == 0) done_.notify_one();
+            if (!spin(called)) {
+                std::unique_lock<std::mutex> lock(mutex_);
+                sleepers_.fetch_add(1);
+                wake_.wait(lock, called);
+                sleepers_.fetch_sub(1);
+            }
+            if (stop_.load()) return;
+            seen = generation_.load();
+            if (!join()) continue;
+            work(job_, worker);
+            if (active_.fetch_sub(1, std::memory_order_release) == 1) {
+                { const std::lock_guard<std::mutex> lock(mutex_); }  // the caller waits by now, or will see it
+                done_.notify_one();
+            }
         }
+    }
+
+    /// Takes part in the run that is open, if one is.
+    bool join() noexcept {
+        std::size_t active = active_.load(std::memory_order_relaxed);
+        while (active != closed) {
+            if (active_.compare_exchange_weak(active, active + 1, std::memory_order_acquire)) return true;
+        }
+        return false;
     }
 
     const std::size_t size_;
     const Executor executor_;  // without `run`: own threads
     std::vector<std::thread> threads_;
     bool refused_ = false;
+    const bool spins_ = size_ <= available_processors();  // else the thread waited for may need this one's processor
     std::atomic<bool> busy_{false};
     std::atomic<std::size_t> next_{0};
 
-    std::mutex mutex_;  // guards what follows
+    // A run: written while it is closed, read by those who joined.
+    static constexpr std::size_t closed = static_cast<std::size_t>(-1);
+    Job job_;
+    std::atomic<std::size_t> active_{closed};  // threads that have joined it and are at work
+    std::atomic<std::uint64_t> generation_{0};
+    std::atomic<bool> stop_{false};
+
+    std::mutex mutex_;  // guards error_, and falling asleep
+    std::exception_ptr error_;
+    std::atomic<std::size_t> sleepers_{0};
     std::condition_variable wake_;
     std::condition_variable done_;
-    Job job_;
-    std::exception_ptr error_;
-    std::size_t running_ = 0;
-    std::uint64_t generation_ = 0;
-    bool stop_ = false;
 };
 
 BERT_NAMESPACE_END

@@ -63,7 +63,7 @@ struct Bfloat16PairProduct {
                 const float* const x = a.x + row * a.x_stride + i;
                 const std::ptrdiff_t left = a.in_features - i;
                 const auto rounded = Pair::round(load_first(x, left), load_left(x + vec::size, left - vec::size));
-                std::memcpy(values + row * stride + i, &rounded, sizeof rounded);
+                std::memcpy(static_cast<void*>(values + row * stride + i), &rounded, sizeof rounded);
             }
         }
         return {values, stride, a.in_features};
@@ -74,8 +74,9 @@ struct Bfloat16PairProduct {
     }
     static void pack_panel(const float* weights, std::ptrdiff_t width, std::ptrdiff_t in_features, bfloat16* packed) {
         Bfloat16Layout::pack_panel(weights, width, in_features, packed);
-        const std::ptrdiff_t size = Bfloat16Layout::panel_size(in_features);
-        std::memset(packed + size, 0, static_cast<std::size_t>(panel_size(in_features) - size) * sizeof(bfloat16));
+        for (std::ptrdiff_t i = Bfloat16Layout::panel_size(in_features); i < panel_size(in_features); ++i) {
+            packed[i] = bfloat16();
+        }
     }
 
     struct Block {
