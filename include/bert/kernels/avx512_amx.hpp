@@ -91,7 +91,7 @@ struct dot : avx512_vnni::dot {
         write_back(values);
         clear_sums();
         for (std::ptrdiff_t k = 0; k < steps; k += tile_bytes / group) {
-            for (std::ptrdiff_t i = 0; i < tile_bytes / group; ++i) ahead.fetch();
+            for (std::ptrdiff_t i = 0; i < tile_bytes / group; ++i) ahead.template fetch<Rows>();
             load_tiles(values_at, stride, weights_at);
             _tile_dpbusd(0, 3, 4);
             _tile_dpbusd(1, 3, 5);
@@ -123,7 +123,7 @@ struct pair : avx512_bf16::pair {
         write_back(x);
         clear_sums();
         for (std::ptrdiff_t k = 0; k < lanes; k += tile_rows) {
-            for (int i = 0; i < tile_rows; ++i) ahead.fetch();
+            for (int i = 0; i < tile_rows; ++i) ahead.template fetch<Rows>();
             load_tiles(values_at, 4 * x_stride, weights_at);
             _tile_dpbf16ps(0, 3, 4);
             _tile_dpbf16ps(1, 3, 5);

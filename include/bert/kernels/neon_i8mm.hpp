@@ -32,7 +32,7 @@ struct dot : neon::dot {
             for (int o = 0; o < output_pairs; ++o) squares[r][o] = vdupq_n_s32(0);
         }
         for (std::ptrdiff_t step = 0; step < steps; ++step) {
-            ahead.fetch();
+            ahead.template fetch<Rows>();
             Vector rows[row_pairs];
             for (int r = 0; r < row_pairs; ++r) {
                 const Value* const row = values + 2 * r * stride;

@@ -73,14 +73,22 @@ struct Ahead {
     const std::byte* next;
     std::ptrdiff_t step;  // bytes
 
+    /// With a step that multiplies `rows` rows. Few tiles of rows take up to three cache lines at each; a row or two
+    /// take less time than that many instructions, and leave more to the processor's own foresight.
+    template <int Rows>
     BERT_ALWAYS_INLINE void fetch() {
         BERT_PREFETCH(next);
+        if constexpr (Rows > 2) {
+            BERT_PREFETCH(next + 64);
+            BERT_PREFETCH(next + 128);
+        }
         next += step;
     }
 };
 
 /// Nothing to bring near.
 struct NothingAhead {
+    template <int Rows>
     BERT_ALWAYS_INLINE void fetch() {}
 };
 

@@ -21,7 +21,7 @@ BERT_ALWAYS_INLINE void tile_pairs(const void* x, std::ptrdiff_t x_stride, std::
     const auto* values_at = static_cast<const std::byte*>(x);
     const auto* weights_at = static_cast<const std::byte*>(panel);
     for (std::ptrdiff_t k = 0; k < lanes; ++k) {
-        ahead.fetch();
+        ahead.template fetch<Rows>();
         typename Pair::Vector weights[Vecs];
         for (int v = 0; v < Vecs; ++v) weights[v] = Pair::load(weights_at + 4 * v * vec::size);
         for (int r = 0; r < Rows; ++r) {

@@ -170,7 +170,7 @@ private:
         }
         const std::int8_t* weights = block.weights;
         for (std::ptrdiff_t step = 0; step < block.steps(); ++step) {
-            ahead.fetch();
+            ahead.template fetch<Height>();
             typename Dot::Vector w[panel_vecs];
             for (int v = 0; v < panel_vecs; ++v) w[v] = Dot::load(weights + group * v * vec::size);
             for (int r = 0; r < Height; ++r) {
