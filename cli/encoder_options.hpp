@@ -4,7 +4,7 @@
 #include "task_options.hpp"
 
 #include <CLI/CLI.hpp>
-#include <bert/bert.hpp>
+#include <bert/tasks/sentence_encoder.hpp>
 
 #include <cstddef>
 #include <map>

@@ -25,6 +25,7 @@ struct ExplainOptions {
     std::string field = "text";
     std::string output;
     bool json = false;
+    bool force = false;
 };
 
 Record matrix_record(const bert::Matrix& matrix) {
@@ -109,10 +110,10 @@ void run_map(const ExplainOptions& options, const bert::SentenceEncoder& encoder
 
 void run_explain(ExplainOptions& options) {
     if (options.map.empty() ? options.texts.empty() || options.texts.size() > 2 : !options.texts.empty()) {
-        throw bert::Error(bert::ErrorKind::input, "explain takes one text, two texts, or --map FILE");
+        throw CLI::ValidationError("explain takes one text, two texts, or --map FILE");
     }
     const bert::SentenceEncoder encoder(options.folder, options.encoder);
-    Output output(options.output);
+    Output output(options.output, options.force);
     if (options.map.empty()) run_texts(options, encoder, output);
     else run_map(options, encoder, output);
     output.commit();
@@ -129,6 +130,7 @@ void add_explain(CLI::App& app) {
     command.add_option("--field", options->field, "Of a map's JSON lines: the field that holds the text")
         ->capture_default_str();
     command.add_option("-o,--output", options->output, "File to write (default: standard output)");
+    command.add_flag("--force", options->force, "Overwrite a file that is there");
     command.add_flag("--json", options->json, "Write the numbers as JSON instead of a page");
     command.footer(R"(  bert explain all-MiniLM-L6-v2 'A cat sat down.' 'A kitten took a seat.' -o cats.html
   bert explain all-MiniLM-L6-v2 --map texts.txt -o map.html)");

@@ -69,9 +69,10 @@ class Cli(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         return result.stdout.decode()
 
-    def fails(self, *arguments, stdin=b"", naming=()):
+    def fails(self, *arguments, stdin=b"", naming=(), code=1):
+        """Expects that the work fails, or, with code 2, that the command is not understood."""
         result = run(*arguments, stdin=stdin)
-        self.assertEqual(result.returncode, 2, result)
+        self.assertEqual(result.returncode, code, result)
         self.assertEqual(result.stdout, b"")
         message = result.stderr.decode()
         self.assertRegex(message, r"\Abert: [^\n]+\n\Z")
@@ -135,9 +136,7 @@ class Cli(unittest.TestCase):
         (whole,) = self.lines("embed", self.model, "--max-length", 16, "--long-text", "windows", stdin=text)
         self.assertNotIn("truncated", whole)
         self.assertNotEqual(whole["embedding"], json.loads(result.stdout)["embedding"])
-        self.fails(
-            "embed", self.model, "--max-length", 16, "--long-text", "error", stdin="the dog\n" + text, naming=["text 1"]
-        )
+        self.fails("embed", self.model, "--max-length", 16, "--long-text", "error", stdin=text, naming=["input:1"])
 
     def test_prompts(self):
         def embedding(*options):
@@ -148,7 +147,7 @@ class Cli(unittest.TestCase):
         self.assertEqual(embedding("--document"), embedding("--prompt-name", "document"))
         self.assertNotEqual(embedding("--query"), embedding("--prompt", ""))
         self.fails("embed", self.model, "--prompt-name", "none", stdin="a", naming=["none", "query"])
-        self.fails("embed", self.model, "--query", "--document", stdin="a")
+        self.fails("embed", self.model, "--query", "--document", stdin="a", code=2)
 
     def test_options_of_the_encoder(self):
         def embedding(*options):
@@ -162,34 +161,26 @@ class Cli(unittest.TestCase):
         for weights, alike in (("f32", 0.999999), ("bf16", 0.999), ("int8", 0.99)):
             cosine = sum(x * y for x, y in zip(embedding("--weights", weights), embedding()))
             self.assertGreater(cosine, alike, weights)
-        for option, value in (
-            ("--pooling", "median"),
-            ("--weights", "int7"),
-            ("--kernels", "abacus"),
-            ("--max-length", "0"),
-            ("--max-length", "100000"),
-            ("--long-text", "maybe"),
-            ("--format", "csv"),
+        for option, value, code in (
+            ("--pooling", "median", 2),
+            ("--weights", "int7", 2),
+            ("--kernels", "abacus", 1),
+            ("--max-length", "0", 1),
+            ("--max-length", "100000", 1),
+            ("--long-text", "maybe", 2),
+            ("--format", "tables", 2),
         ):
-            self.fails("embed", self.model, option, value, stdin="a")
+            self.fails("embed", self.model, option, value, stdin="a", code=code)
 
     def test_broken_input(self):
         bad = self.path / "bad.jsonl"
-        bad.write_text('{"text": "a"}\n{"text": \n')
-        self.fails("embed", self.model, bad, naming=["bad.jsonl:2"])
-        bad.write_text('{"text": "a"}\n{"texts": "a"}\n')
-        self.fails("embed", self.model, bad, naming=["bad.jsonl:2", '"text"'])
-        bad.write_text('{"text": 1}\n')
+        bad.write_text('{"text": \n')
         self.fails("embed", self.model, bad, naming=["bad.jsonl:1"])
+        bad.write_text('{"texts": "a"}\n')
+        self.fails("embed", self.model, bad, naming=["bad.jsonl:1", '"text"'])
+        bad.write_text('\n{"text": 1}\n')
+        self.fails("embed", self.model, bad, naming=["bad.jsonl:2"])
         self.fails("embed", self.model, self.path / "absent.txt", naming=["absent.txt"])
-
-    def test_a_failure_leaves_the_output_as_it_was(self):
-        out = self.path / "kept.npy"
-        out.write_bytes(b"old")
-        self.fails("embed", self.model, self.path / "absent.txt", "-o", out)
-        self.fails("embed", self.model, "--max-length", 4, "--long-text", "error", "-o", out, stdin="the dog " * 30)
-        self.assertEqual(out.read_bytes(), b"old")
-        self.assertEqual([p.name for p in self.path.glob("kept*")], ["kept.npy"])
         self.fails("embed", self.model, "-o", self.path / "no folder" / "x.npy", stdin="a", naming=["no folder"])
 
     # retrieval, summaries, training and explanations
@@ -205,7 +196,7 @@ class Cli(unittest.TestCase):
             for hit in record["hits"]:
                 self.assertEqual(hit["document"]["text"], documents.splitlines()[hit["corpus_id"]])
         self.fails("search", self.model, "-q", "a", naming=["no documents"])
-        self.fails("search", self.model, stdin="a", naming=["--query"])
+        self.fails("search", self.model, stdin="a", naming=["--query"], code=2)
 
     def test_summarizes(self):
         text = "The d\u00f6g sat. The cat ran!\n\nA bird sang. The end."
@@ -270,8 +261,9 @@ class Cli(unittest.TestCase):
         self.assertIn("the &lt;dog&gt;", svg)
         self.assertEqual(self.ok("explain", self.model, "--map", "-", stdin="one").count("<circle"), 1)
         self.assertEqual(len(self.lines("explain", self.model, "--map", "-", "--json", stdin="a\nb")), 2)
-        self.fails("explain", self.model, naming=["one text"])
-        self.fails("explain", self.model, "a", "b", "c", naming=["two texts"])
+        self.fails("explain", self.model, naming=["one text"], code=2)
+        self.fails("explain", self.model, "a", "b", "c", naming=["two texts"], code=2)
+        self.fails("explain", self.model, "a", "-o", page, naming=["page.html", "--force"], code=2)
         self.fails("explain", self.model, "--map", "-", naming=["no texts"])
 
     # the other commands
@@ -437,24 +429,13 @@ class Cli(unittest.TestCase):
         self.assertRegex(self.ok("--version"), r"\A\d+\.\d+\.\d+\n\Z")
 
     def test_wrong_calls(self):
-        self.fails()
-        self.fails("frobnicate")
-        self.fails("embed")
-        self.fails("embed", self.model, "--frobnicate")
+        self.fails(code=2)
+        self.fails("frobnicate", code=2)
+        self.fails("embed", code=2)
+        self.fails("embed", self.model, "--frobnicate", code=2)
         for command in ("embed", "tokenize", "inspect"):
             self.fails(command, self.path / "nowhere", stdin="a", naming=["nowhere"])
         self.fails("similarity", self.path / "nowhere", "a", "b", naming=["nowhere"])
-
-    def test_a_closed_pipe_is_no_error_message(self):
-        command = subprocess.Popen(
-            [BINARY, "embed", str(self.model)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        command.stdout.close()
-        command.stdin.write(b"the dog\n" * 2000)
-        command.stdin.close()
-        self.assertEqual(command.stderr.read(), b"")
-        command.stderr.close()
-        command.wait()
 
     @unittest.skipUnless(os.environ.get("BERT_TEST_MODEL_DIR"), "needs the real model")
     def test_the_real_model_equals_sentence_transformers(self):
