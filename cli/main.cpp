@@ -40,11 +40,13 @@ int main(int argc, char** argv) try {
     add_classify(app);
     add_entities(app);
     add_rerank(app);
+    add_index(app);
     add_search(app);
     add_summarize(app);
     add_keywords(app);
     add_train_head(app);
     add_explain(app);
+    add_plot(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& request) {
