@@ -18,28 +18,28 @@
 namespace {
 
 // One minus the product of two vectors, in lanes of `BYTES`.
-#define BERT_CLI_DISTANCE(NAME, TARGET, BYTES)                                                        \
-    TARGET float NAME(const void* a_bytes, const void* b_bytes, const void* dimension) {              \
-        using Lanes __attribute__((vector_size(BYTES))) = float;                                      \
-        constexpr std::size_t lanes = (BYTES) / sizeof(float);                                        \
-        const auto* a = static_cast<const float*>(a_bytes);                                           \
-        const auto* b = static_cast<const float*>(b_bytes);                                           \
-        const std::size_t size = *static_cast<const std::size_t*>(dimension);                         \
-        Lanes sums[2] = {};                                                                           \
-        std::size_t i = 0;                                                                            \
-        for (; i + 2 * lanes <= size; i += 2 * lanes) {                                               \
-            Lanes x[2];                                                                               \
-            Lanes y[2];                                                                               \
-            std::memcpy(x, a + i, sizeof x);                                                          \
-            std::memcpy(y, b + i, sizeof y);                                                          \
-            sums[0] += x[0] * y[0];                                                                   \
-            sums[1] += x[1] * y[1];                                                                   \
-        }                                                                                             \
-        sums[0] += sums[1];                                                                           \
-        float sum = 0;                                                                                \
-        for (std::size_t lane = 0; lane < lanes; ++lane) sum += sums[0][lane];                        \
-        for (; i < size; ++i) sum += a[i] * b[i];                                                     \
-        return 1.0f - sum;                                                                            \
+#define BERT_CLI_DISTANCE(NAME, TARGET, BYTES)                                           \
+    TARGET float NAME(const void* a_bytes, const void* b_bytes, const void* dimension) { \
+        using Lanes __attribute__((vector_size(BYTES))) = float;                         \
+        constexpr std::size_t lanes = (BYTES) / sizeof(float);                           \
+        const auto* a = static_cast<const float*>(a_bytes);                              \
+        const auto* b = static_cast<const float*>(b_bytes);                              \
+        const std::size_t size = *static_cast<const std::size_t*>(dimension);            \
+        Lanes sums[2] = {};                                                              \
+        std::size_t i = 0;                                                               \
+        for (; i + 2 * lanes <= size; i += 2 * lanes) {                                  \
+            Lanes x[2];                                                                  \
+            Lanes y[2];                                                                  \
+            std::memcpy(x, a + i, sizeof x);                                             \
+            std::memcpy(y, b + i, sizeof y);                                             \
+            sums[0] += x[0] * y[0];                                                      \
+            sums[1] += x[1] * y[1];                                                      \
+        }                                                                                \
+        sums[0] += sums[1];                                                              \
+        float sum = 0;                                                                   \
+        for (std::size_t lane = 0; lane < lanes; ++lane) sum += sums[0][lane];           \
+        for (; i < size; ++i) sum += a[i] * b[i];                                        \
+        return 1.0f - sum;                                                               \
     }
 
 BERT_CLI_DISTANCE(product_distance, , 16)
@@ -57,9 +57,15 @@ public:
 #endif
     }
 
-    size_t get_data_size() override { return dimension_ * sizeof(float); }
-    hnswlib::DISTFUNC<float> get_dist_func() override { return function_; }
-    void* get_dist_func_param() override { return &dimension_; }
+    size_t get_data_size() override {
+        return dimension_ * sizeof(float);
+    }
+    hnswlib::DISTFUNC<float> get_dist_func() override {
+        return function_;
+    }
+    void* get_dist_func_param() override {
+        return &dimension_;
+    }
 
 private:
     std::size_t dimension_;
@@ -136,20 +142,21 @@ void NeighbourGraph::save(const std::filesystem::path& file) const {
     std::uintmax_t expected = 9 * sizeof(std::size_t) + sizeof(int) + sizeof(hnswlib::tableint) + sizeof(double) +
                               sizeof(std::size_t) + graph.cur_element_count * graph.size_data_per_element_;
     for (std::size_t i = 0; i < graph.cur_element_count; ++i) {
-        expected += sizeof(unsigned) + static_cast<std::size_t>(std::max(graph.element_levels_[i], 0)) *
-                                           graph.size_links_per_element_;
+        expected += sizeof(unsigned) +
+                    static_cast<std::size_t>(std::max(graph.element_levels_[i], 0)) * graph.size_links_per_element_;
     }
     std::error_code ec;
     const auto size = std::filesystem::file_size(file, ec);
     if (ec || size != expected) {
-        throw bert::Error(bert::ErrorKind::file, file.string() + ": could not be written: " +
-                                                     (ec ? ec.message() : std::to_string(size) + " of " +
-                                                                              std::to_string(expected) + " bytes"));
+        throw bert::Error(
+            bert::ErrorKind::file,
+            file.string() + ": could not be written: " +
+                (ec ? ec.message() : std::to_string(size) + " of " + std::to_string(expected) + " bytes"));
     }
 }
 
-std::vector<std::pair<std::uint64_t, float>> NeighbourGraph::search(const bert::ConstRows<float>& query,
-                                                                    std::size_t k, std::size_t ef) const {
+std::vector<std::pair<std::uint64_t, float>> NeighbourGraph::search(const bert::ConstRows<float>& query, std::size_t k,
+                                                                    std::size_t ef) const {
     const bert::Matrix prepared = state_->prepared(query);
     state_->graph->setEf(std::max(ef, k));
     auto found = state_->graph->searchKnn(prepared.data(), k);

@@ -39,7 +39,7 @@ public:
     /// Points stay in the graph as ways to others, and are not found any more.
     void remove(std::uint64_t key);
 
-    std::size_t points() const;   ///< with the removed ones
+    std::size_t points() const;  ///< with the removed ones
     std::size_t removed() const;
 
     /// Errors: file (the disk is full).

@@ -105,7 +105,8 @@ PointColours colours_by_field(const std::vector<Record>& records, const std::str
         const bool there = record.is_object() && value != record.end() && !value->is_null();
         known = known || there;
         names.push_back(!there ? "none" : value->is_string() ? value->get<std::string>() : value->dump());
-        numbers.push_back(there && value->is_number() ? value->get<double>() : std::numeric_limits<double>::quiet_NaN());
+        numbers.push_back(there && value->is_number() ? value->get<double>()
+                                                      : std::numeric_limits<double>::quiet_NaN());
         all_numbers = all_numbers && (!there || value->is_number());
         if (there && value->is_number()) distinct.insert(numbers.back());
     }
@@ -165,8 +166,8 @@ void run_plot(const CLI::App& command, const PlotOptions& options) {
     const Plotted plotted = read_plotted(options);
     Output output(options.output);
     if (options.heat_map) {
-        output.write(heat_map_page(plotted.input.texts,
-                                   bert::similarity(plotted.vectors, plotted.vectors, plotted.measure)));
+        output.write(
+            heat_map_page(plotted.input.texts, bert::similarity(plotted.vectors, plotted.vectors, plotted.measure)));
     } else {
         write_map(options, plotted, output);
     }

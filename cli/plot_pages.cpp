@@ -86,6 +86,7 @@ const place = ([x, y]) => {
 };
 const range = (data.numbers || []).reduce(([a, b], v) => v === null ? [a, b] : [Math.min(a, v), Math.max(b, v)],
   [Infinity, -Infinity]);
+const rounded = v => String(Number(v.toPrecision(6)));
 const between = (from, to, t) => from.map((v, i) => Math.round(v + (to[i] - v) * t));
 const painter = () => {
   const rest = colour("rest"), groups = data.groups.slice(0, 9).map((_, i) => colour("group" + i));
@@ -178,7 +179,7 @@ const addGroup = (id, name, size, variable) => {
 if (data.numbers) {
   const scale = document.createElement("li");
   scale.className = "scale";
-  for (const part of [data.title, String(range[0]), scale, String(range[1])]) {
+  for (const part of [data.title, rounded(range[0]), scale, rounded(range[1])]) {
     const item = part === scale ? scale : document.createElement("li");
     if (part !== scale) item.textContent = part;
     legend.append(item);
@@ -207,7 +208,7 @@ const clipped = (text, room) => {
 };
 const draw = () => {
   const wide = canvas.clientWidth, labels = n <= 60;
-  left = labels ? Math.min(260, wide / 3) : 8;
+  left = labels ? Math.min(460, Math.max(wide / 3, wide - 16 - 40 * n)) : 8;
   above = labels ? 34 : 8;
   cell = Math.min(labels ? 40 : 24, (wide - left - 8) / n);
   resized(above + cell * n + 8);
@@ -240,8 +241,8 @@ whenever(draw);
 
 std::string plot_body(const std::string& note, const char* label, const Record& data, const char* script) {
     return std::string("<style>") + plot_style + "</style>\n<p class=\"note\">" + note +
-           "</p>\n<ul id=\"legend\"></ul>\n<div class=\"frame\"><canvas id=\"plot\" role=\"img\" aria-label=\"" + label +
-           "\"></canvas></div>\n<div id=\"tip\" hidden></div>\n<script type=\"application/json\" id=\"data\">" +
+           "</p>\n<ul id=\"legend\"></ul>\n<div class=\"frame\"><canvas id=\"plot\" role=\"img\" aria-label=\"" +
+           label + "\"></canvas></div>\n<div id=\"tip\" hidden></div>\n<script type=\"application/json\" id=\"data\">" +
            script_json(data) + "</script>\n<script>" + plot_script + script + "</script>\n";
 }
 
@@ -264,12 +265,11 @@ std::string map_page(const std::vector<std::string>& texts, const bert::Projecti
     data["groups"] = colours.groups;
     data["group_of"] = colours.group_of;
     if (!colours.numbers.empty()) data["numbers"] = numbers_or_null(colours.numbers);
-    const std::string note = std::to_string(texts.size()) +
-                             " texts by their first two principal components, which hold " +
-                             fixed(100 * projection.variance_ratios[0], 1) + " % and " +
-                             fixed(100 * projection.variance_ratios[1], 1) +
-                             " % of the variance. Rest the pointer on a point to read its text; the wheel zooms, "
-                             "dragging moves, a double click resets.";
+    const std::string note =
+        std::to_string(texts.size()) + " texts by their first two principal components, which hold " +
+        fixed(100 * projection.variance_ratios[0], 1) + " % and " + fixed(100 * projection.variance_ratios[1], 1) +
+        " % of the variance. Rest the pointer on a point to read its text; the wheel zooms, "
+        "dragging moves, a double click resets.";
     return html_page("Map of texts", plot_body(note, "Map of texts", data, map_script));
 }
 
@@ -283,8 +283,9 @@ std::string heat_map_page(const std::vector<std::string>& texts, const bert::Mat
         rows.push_back(std::move(row));
     }
     const Record data = {{"texts", texts}, {"similarity", std::move(rows)}};
-    const std::string note = "Each cell is the similarity of two of " + std::to_string(texts.size()) +
-                             " texts: the stronger its colour, the more alike; orange is below zero. Rest the pointer on "
-                             "a cell to read both.";
+    const std::string note =
+        "Each cell is the similarity of two of " + std::to_string(texts.size()) +
+        " texts: the stronger its colour, the more alike; orange is below zero. Rest the pointer on "
+        "a cell to read both.";
     return html_page("Similarity of texts", plot_body(note, "Similarity of texts", data, heat_script));
 }

@@ -137,10 +137,10 @@ void run_search(const CLI::App& command, SearchOptions& options) {
         files.erase(files.begin());
     }
     if (Store::is_store(options.place)) {
-        refuse_given(command,
-                     {"--max-length", "--normalize", "--no-normalize", "--pooling", "--truncate-dim", "--measure",
-                      "--field"},
-                     "was settled when " + options.place + " was made");
+        refuse_given(
+            command,
+            {"--max-length", "--normalize", "--no-normalize", "--pooling", "--truncate-dim", "--measure", "--field"},
+            "was settled when " + options.place + " was made");
         if (!files.empty()) {
             throw bert::Error(bert::ErrorKind::input, options.place + " is a store: it takes no files of texts");
         }

@@ -91,8 +91,8 @@ StoreManifest read_manifest(const std::filesystem::path& folder) {
     manifest.measure = value_named(measure_names(), need_string(json, "measure", path), "measure", path);
     manifest.field = need_string(json, "field", path);
     manifest.id_field = need_string(json, "id_field", path);
-    manifest.dimension = static_cast<bert::Index>(
-        bert::detail::get_integer(json, "dimension", path, 1, 1 << 24).value_or(0));
+    manifest.dimension =
+        static_cast<bert::Index>(bert::detail::get_integer(json, "dimension", path, 1, 1 << 24).value_or(0));
     if (manifest.dimension == 0) bert::detail::fail(bert::ErrorKind::format, path, ": \"dimension\" is missing");
     // Bounded, so that products with the dimension do not overflow.
     manifest.documents = static_cast<std::size_t>(

@@ -41,7 +41,7 @@ struct StoreHit {
 
 /// What approximate search gives up and gains.
 struct RecallReport {
-    double recall = 0;  ///< mean share of the exact hits that are found
+    double recall = 0;               ///< mean share of the exact hits that are found
     double exact_seconds = 0;        ///< a query, all of them at once
     double approximate_seconds = 0;  ///< a query, one after another
 };
