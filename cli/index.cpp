@@ -391,6 +391,7 @@ void run_index(const CLI::App& command, IndexOptions& options) {
             write_graph(folder, before, manifest, change, keys, options.encoder.threads, linked);
         }
         if (manifest.bm25) write_words(folder, before, manifest, change, input, keys);
+        old.reset();  // so that its generation can be removed
         writer.commit(manifest);
     }
     Output output("");

@@ -97,7 +97,8 @@ void run_prompt(const StoreSearcher& searcher) {
     std::printf("%zu documents. An empty line, or Ctrl-D, ends.\n", manifest.documents);
     std::string query;
     while (std::printf("query> "), std::fflush(stdout), std::getline(std::cin, query) && !query.empty()) {
-        for (const StoreHit& hit : searcher.search({query}).front()) {
+        const auto found = searcher.search({query});
+        for (const StoreHit& hit : found.front()) {
             const Record document = document_of(searcher, hit.row);
             const auto text = document.find(manifest.field);
             const std::string id = document.value(manifest.id_field, Record()).dump(-1, ' ', true);

@@ -56,7 +56,7 @@ class CliCase(unittest.TestCase):
             self.assertIn(part, message)
 
     def lines(self, *arguments, stdin=b""):
-        return [json.loads(line) for line in self.ok(*arguments, stdin=stdin).splitlines()]
+        return [json.loads(line) for line in self.ok(*arguments, stdin=stdin).split("\n") if line]
 
     def assert_close(self, a, b, tolerance=1e-6):
         self.assertEqual(len(a), len(b))

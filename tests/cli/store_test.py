@@ -49,13 +49,13 @@ class Stores(CliCase):
     def index(self, documents, *options, model=True):
         given = ("--model", self.model) if model else ()
         (report,) = self.lines(
-            "index", self.store, *given, "--format", "jsonl", *options, stdin=self.jsonl(documents)
+            "index", self.store, "-", *given, "--format", "jsonl", *options, stdin=self.jsonl(documents)
         )
         return report
 
     def has(self, what):
         """Whether the tool was built with a library, asked of the tool itself."""
-        probe = self.path / ("probe of " + what)
+        probe = self.path / f"{self._testMethodName} with {what}"
         return run("index", probe, "--model", self.model, "--" + what, stdin="the dog").returncode == 0
 
     def hits(self, query, *options):
