@@ -52,11 +52,13 @@ Exit codes: 0 all went well; 1 the work failed; 2 the command was not understood
     add_classify(app);
     add_entities(app);
     add_rerank(app);
+    add_index(app);
     add_search(app);
     add_summarize(app);
     add_keywords(app);
     add_train_head(app);
     add_explain(app);
+    add_plot(app);
     app.add_flag_callback(
            "--completion",
            [&app] {

@@ -10,21 +10,10 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 
-BINARY = sys.argv[1]
-GOLDEN = Path(sys.argv[2])
-
-
-def run(*arguments, stdin=b""):
-    if isinstance(stdin, str):
-        stdin = stdin.encode()
-    environment = {k: v for k, v in os.environ.items() if k != "BERT_KERNELS"}
-    return subprocess.run(
-        [BINARY, *map(str, arguments)], input=stdin, capture_output=True, timeout=120, env=environment
-    )
+from cli_case import BINARY, GOLDEN, CliCase, run
 
 
 def read_npy(path):
@@ -50,43 +39,7 @@ def read_safetensors(path, name):
     return [values[i * columns : (i + 1) * columns] for i in range(rows)]
 
 
-class Cli(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        cls.path = Path(cls.temporary.name)
-        sentence = GOLDEN / "models" / "sentence"
-        cls.model = cls.path / "a model"
-        shutil.copytree(sentence / "transformer", cls.model)
-        shutil.copytree(sentence / "variants" / "prompts", cls.model, dirs_exist_ok=True)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.temporary.cleanup()
-
-    def ok(self, *arguments, stdin=b""):
-        result = run(*arguments, stdin=stdin)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        return result.stdout.decode()
-
-    def fails(self, *arguments, stdin=b"", naming=(), code=1):
-        """Expects that the work fails, or, with code 2, that the command is not understood."""
-        result = run(*arguments, stdin=stdin)
-        self.assertEqual(result.returncode, code, result)
-        self.assertEqual(result.stdout, b"")
-        message = result.stderr.decode()
-        self.assertRegex(message, r"\Abert: [^\n]+\n\Z")
-        for part in naming:
-            self.assertIn(part, message)
-
-    def lines(self, *arguments, stdin=b""):
-        return [json.loads(line) for line in self.ok(*arguments, stdin=stdin).splitlines()]
-
-    def assert_close(self, a, b, tolerance=1e-6):
-        self.assertEqual(len(a), len(b))
-        for x, y in zip(a, b):
-            self.assertAlmostEqual(x, y, delta=tolerance)
-
+class Cli(CliCase):
     # embed
 
     def test_embeds_lines(self):
@@ -196,7 +149,11 @@ class Cli(unittest.TestCase):
             for hit in record["hits"]:
                 self.assertEqual(hit["document"]["text"], documents.splitlines()[hit["corpus_id"]])
         self.fails("search", self.model, "-q", "a", naming=["no documents"])
-        self.fails("search", self.model, stdin="a", naming=["--query"], code=2)
+        self.assertEqual(
+            self.lines("search", self.model, "the cat", "-k", 2, stdin=documents)[0]["hits"], records[1]["hits"]
+        )
+        self.fails("search", self.model, stdin="a", naming=["no query"])
+        self.fails("search", self.model, "a", "--mode", "bm25", stdin="a", naming=["--mode", "bert index"])
 
     def test_summarizes(self):
         text = "The d\u00f6g sat. The cat ran!\n\nA bird sang. The end."
@@ -256,15 +213,9 @@ class Cli(unittest.TestCase):
         self.assertEqual([w["text"] for w in numbers["texts"][0]["words"]], ["the", "dog", "sat"])
         for row in numbers["texts"][0]["rollout"]:
             self.assertAlmostEqual(sum(row), 1, delta=1e-5)
-        svg = self.ok("explain", self.model, "--map", "-", stdin="the <dog>\nthe cat\na bird")
-        self.assertEqual(svg.count("<circle"), 3)
-        self.assertIn("the &lt;dog&gt;", svg)
-        self.assertEqual(self.ok("explain", self.model, "--map", "-", stdin="one").count("<circle"), 1)
-        self.assertEqual(len(self.lines("explain", self.model, "--map", "-", "--json", stdin="a\nb")), 2)
         self.fails("explain", self.model, naming=["one text"], code=2)
         self.fails("explain", self.model, "a", "b", "c", naming=["two texts"], code=2)
         self.fails("explain", self.model, "a", "-o", page, naming=["page.html", "--force"], code=2)
-        self.fails("explain", self.model, "--map", "-", naming=["no texts"])
 
     # the other commands
 
