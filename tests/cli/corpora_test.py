@@ -138,7 +138,7 @@ class Corpora(unittest.TestCase):
         stdin = 'the dog\n\nthe "cat", twice\n'
         jsonl = self.ok("-o", self.path / "a.jsonl", stdin=stdin)
         self.assertEqual(jsonl, b"")
-        expected = [json.loads(line) for line in open(self.path / "a.jsonl")]
+        expected = [json.loads(line) for line in (self.path / "a.jsonl").read_text().splitlines()]
         floats = [struct.unpack("<24f", struct.pack("<24f", *r["embedding"])) for r in expected]
         for name in ("a.npy", "a.safetensors", "a.csv"):
             self.ok("-o", self.path / name, stdin=stdin)
@@ -378,14 +378,23 @@ class Corpora(unittest.TestCase):
             self.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         process.stdout.close()
-        try:
-            process.stdin.write(b"the dog\n" * 20000)
-            process.stdin.close()
-        except BrokenPipeError:
-            pass
+        process.stdin.write(b"the dog\n" * 2048)  # a window, with no end of input behind it
+        process.stdin.flush()
         self.assertRegex(process.stderr.read(), rb"\Abert: [^\n]*standard output[^\n]*\n\Z")
-        process.stderr.close()
         self.assertEqual(process.wait(60), 1)
+        process.stderr.close()
+        process.stdin.close()
+
+    def test_completes_in_bash(self):
+        script = subprocess.run([BINARY, "--completion"], capture_output=True, text=True, check=True).stdout
+        script += 'COMP_WORDS=(bert "$@"); COMP_CWORD=$#; _bert; echo "${COMPREPLY[*]}"'
+
+        def complete(*words):
+            return subprocess.run(["bash", "-c", script, "bash", *words], capture_output=True, text=True).stdout.split()
+
+        self.assertEqual(complete("emb"), ["embed"])
+        self.assertEqual(complete("embed", "--output"), ["--output", "--output-format"])
+        self.assertEqual(complete("embed", "some_file"), [])
 
     def test_progress_is_for_terminals(self):
         corpus = self.corpus(count=5000)
