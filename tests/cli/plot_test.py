@@ -95,7 +95,7 @@ class Plots(CliCase):
 
     def page(self, *arguments):
         out = self.path / (self._testMethodName + ".html")
-        self.ok("plot", self.model, self.file, "-o", out, *arguments)
+        self.ok("plot", self.model, self.file, "-o", out, "--force", *arguments)
         text = out.read_text(encoding="utf-8")
         page = Page(text)
         self.assertEqual((page.scripts, page.foreign), (2, []))
@@ -119,7 +119,7 @@ class Plots(CliCase):
         self.assertEqual([data["groups"][g] for g in data["group_of"]], ["pets", "pets", "places", "none"])
         self.assertEqual(data["groups"][0], "pets")  # the largest comes first
         self.fails("plot", self.model, self.file, "--color-by", "tpoic", naming=["tpoic"])
-        self.fails("plot", self.model, self.file, "--color-by", "topic", "--clusters")
+        self.fails("plot", self.model, self.file, "--color-by", "topic", "--clusters", code=2)
 
     def test_a_map_is_coloured_by_numbers(self):
         self.documents = [{"text": f"the dog {i}", "year": 1990 + i} for i in range(20)] + [{"text": "the cat"}]
@@ -160,7 +160,7 @@ class Plots(CliCase):
         self.fails("plot", self.model, naming=["no texts"])
         self.fails("plot", self.model, "--heat-map", stdin="a\n" * 1001, naming=["1001", "1000"])
         self.fails("plot", self.model, self.path / "nowhere.txt", naming=["nowhere.txt"])
-        self.fails("plot", self.model, "--threshold", 0.5, stdin="a")
+        self.fails("plot", self.model, "--threshold", 0.5, stdin="a", code=2)
         self.assertEqual(len(self.lines("plot", self.model, "--json", stdin="one")), 1)
 
     def colours(self, page, dark):
