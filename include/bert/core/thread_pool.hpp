@@ -13,6 +13,7 @@
 #include <exception>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -21,6 +22,9 @@
 
 #if defined(__linux__)
 #include <sched.h>
+#endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <unistd.h>
 #endif
 
 BERT_NAMESPACE_BEGIN
@@ -73,6 +77,8 @@ struct Executor {
 /// The calling thread is one of the workers, so a pool of one starts no thread; the others start at the first run(),
 /// not at construction. A run() made while the pool is busy (from another thread, or from inside a task) works on the
 /// calling thread alone: threads are never oversubscribed and nothing waits for a stranger's work.
+///
+/// A child made by fork() has none of its parent's threads; its first run() starts its own.
 class ThreadPool {
 public:
     /// `threads` workers; 0 stands for available_processors(). At most 1024 are used.
@@ -89,12 +95,8 @@ public:
     ThreadPool& operator=(const ThreadPool&) = delete;
 
     ~ThreadPool() {
-        {
-            const std::lock_guard<std::mutex> lock(mutex_);
-            stop_ = true;
-        }
-        wake_.notify_all();
-        for (auto& thread : threads_) thread.join();
+        Crew* const crew = crew_.load(std::memory_order_acquire);
+        if (crew && crew->process == this_process()) delete crew;
     }
 
     std::size_t size() const noexcept { return size_; }
@@ -103,21 +105,24 @@ public:
     /// calls have returned; the first exception a task throws is rethrown here and the tasks not yet begun are dropped.
     template <class Function>
     void run(std::size_t tasks, const Function& function) {
-        if (size_ == 1 || tasks < 2 || busy_.exchange(true, std::memory_order_acquire)) {
+        Crew* const crew = size_ > 1 && tasks > 1 ? &own_crew() : nullptr;
+        if (!crew || crew->busy.exchange(true, std::memory_order_acquire)) {
             for (std::size_t task = 0; task < tasks; ++task) function(task, std::size_t{0});
             return;
         }
         struct Release {
             std::atomic<bool>& flag;
             ~Release() { flag.store(false, std::memory_order_release); }
-        } const release{busy_};
+        } const release{crew->busy};
         const Job job{[](const void* f, std::size_t task, std::size_t worker) {
                           (*static_cast<const Function*>(f))(task, worker);
                       },
                       &function, tasks};
-        if (executor_.run) run_on_executor(job);
-        else run_on_threads(job);
-        if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+        crew->error = nullptr;
+        crew->next.store(0, std::memory_order_relaxed);
+        if (executor_.run) run_on_executor(*crew, job);
+        else run_on_threads(*crew, job);
+        if (crew->error) std::rethrow_exception(std::exchange(crew->error, nullptr));
     }
 
 private:
@@ -127,87 +132,121 @@ private:
         std::size_t tasks = 0;
     };
 
-    void run_on_executor(const Job& job) {
-        error_ = nullptr;
-        next_.store(0, std::memory_order_relaxed);
-        const std::size_t copies = std::min(size_, job.tasks);
-        std::atomic<std::size_t> workers{0};
-        executor_.run(copies, [&] {
-            const std::size_t worker = workers.fetch_add(1, std::memory_order_relaxed);
-            if (worker < copies) work(job, worker);
-        });
-        work(job, 0);
-    }
+    /// What the workers of one process share.
+    struct Crew {
+        const long process = this_process();
+        std::atomic<bool> busy{false};
+        std::atomic<std::size_t> next{0};
 
-    void run_on_threads(const Job& job) {
-        start_threads();
-        {
-            const std::lock_guard<std::mutex> lock(mutex_);
-            job_ = job;
-            next_.store(0, std::memory_order_relaxed);
-            error_ = nullptr;
-            running_ = threads_.size();
-            ++generation_;
+        std::mutex mutex;  // guards what follows
+        std::condition_variable wake;
+        std::condition_variable done;
+        Job job;
+        std::exception_ptr error;
+        std::size_t running = 0;
+        std::uint64_t generation = 0;
+        bool stop = false;
+
+        std::vector<std::thread> threads;  // of the pool's own; used by run() alone
+
+        ~Crew() {
+            {
+                const std::lock_guard<std::mutex> lock(mutex);
+                stop = true;
+            }
+            wake.notify_all();
+            for (auto& thread : threads) thread.join();
         }
-        wake_.notify_all();
-        work(job, 0);
-        std::unique_lock<std::mutex> lock(mutex_);
-        done_.wait(lock, [this] { return running_ == 0; });
+    };
+
+    static long this_process() noexcept {
+#if defined(__unix__) || defined(__APPLE__)
+        return static_cast<long>(::getpid());
+#else
+        return 0;
+#endif
     }
 
-    void start_threads() {
-        // Where the system refuses a thread the pool works with those it has.
-        while (threads_.size() + 1 < size_ && !refused_) {
+    /// The crew of this process. One that a fork left behind stays as it lies, its locks in whatever state they were.
+    Crew& own_crew() {
+        Crew* known = crew_.load(std::memory_order_acquire);
+        if (known && known->process == this_process()) return *known;
+        auto fresh = std::make_unique<Crew>();
+        if (crew_.compare_exchange_strong(known, fresh.get(), std::memory_order_acq_rel)) return *fresh.release();
+        return *known;
+    }
+
+    void run_on_executor(Crew& crew, const Job& job) {
+        struct Copies {
+            Crew& crew;
+            const Job& job;
+            const std::size_t most;
+            std::atomic<std::size_t> workers{0};
+        } copies{crew, job, std::min(size_, job.tasks)};
+        // One pointer: what std::function keeps without asking for memory.
+        executor_.run(copies.most, [&copies] {
+            const std::size_t worker = copies.workers.fetch_add(1, std::memory_order_relaxed);
+            if (worker < copies.most) work(copies.crew, copies.job, worker);
+        });
+        work(crew, job, 0);
+    }
+
+    void run_on_threads(Crew& crew, const Job& job) {
+        start_threads(crew);
+        {
+            const std::lock_guard<std::mutex> lock(crew.mutex);
+            crew.job = job;
+            crew.running = crew.threads.size();
+            ++crew.generation;
+        }
+        crew.wake.notify_all();
+        work(crew, job, 0);
+        std::unique_lock<std::mutex> lock(crew.mutex);
+        crew.done.wait(lock, [&crew] { return crew.running == 0; });
+    }
+
+    void start_threads(Crew& crew) const {
+        // Where the system refuses a thread, this run works with those there are.
+        while (crew.threads.size() + 1 < size_) {
             try {
-                threads_.emplace_back([this, worker = threads_.size() + 1] { serve(worker); });
+                crew.threads.emplace_back(
+                    [&crew, worker = crew.threads.size() + 1, seen = crew.generation] { serve(crew, worker, seen); });
             } catch (const std::exception&) {
-                refused_ = true;
+                return;
             }
         }
     }
 
-    void work(const Job& job, std::size_t worker) noexcept {
-        for (std::size_t task; (task = next_.fetch_add(1, std::memory_order_relaxed)) < job.tasks;) {
+    static void work(Crew& crew, const Job& job, std::size_t worker) noexcept {
+        for (std::size_t task; (task = crew.next.fetch_add(1, std::memory_order_relaxed)) < job.tasks;) {
             try {
                 job.call(job.function, task, worker);
             } catch (...) {
-                const std::lock_guard<std::mutex> lock(mutex_);
-                if (!error_) error_ = std::current_exception();
-                next_.store(job.tasks, std::memory_order_relaxed);
+                const std::lock_guard<std::mutex> lock(crew.mutex);
+                if (!crew.error) crew.error = std::current_exception();
+                crew.next.store(job.tasks, std::memory_order_relaxed);
             }
         }
     }
 
-    void serve(std::size_t worker) {
-        std::uint64_t seen = 0;
-        std::unique_lock<std::mutex> lock(mutex_);
+    /// `seen`: the generation of the last job that is not this thread's business.
+    static void serve(Crew& crew, std::size_t worker, std::uint64_t seen) {
+        std::unique_lock<std::mutex> lock(crew.mutex);
         for (;;) {
-            wake_.wait(lock, [&] { return stop_ || generation_ != seen; });
-            if (stop_) return;
-            seen = generation_;
-            const Job job = job_;
+            crew.wake.wait(lock, [&] { return crew.stop || crew.generation != seen; });
+            if (crew.stop) return;
+            seen = crew.generation;
+            const Job job = crew.job;
             lock.unlock();
-            work(job, worker);
+            work(crew, job, worker);
             lock.lock();
-            if (--running_ == 0) done_.notify_one();
+            if (--crew.running == 0) crew.done.notify_one();
         }
     }
 
     const std::size_t size_;
     const Executor executor_;  // without `run`: own threads
-    std::vector<std::thread> threads_;
-    bool refused_ = false;
-    std::atomic<bool> busy_{false};
-    std::atomic<std::size_t> next_{0};
-
-    std::mutex mutex_;  // guards what follows
-    std::condition_variable wake_;
-    std::condition_variable done_;
-    Job job_;
-    std::exception_ptr error_;
-    std::size_t running_ = 0;
-    std::uint64_t generation_ = 0;
-    bool stop_ = false;
+    std::atomic<Crew*> crew_{nullptr};
 };
 
 BERT_NAMESPACE_END
