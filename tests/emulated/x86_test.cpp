@@ -17,7 +17,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 
 // What SIMDe 0.7 lacks, and masked accesses that touch nothing else.
@@ -192,6 +194,77 @@ inline __m512 dpbf16(__m512 sum, bfloat16s a, bfloat16s b) {
     return _mm512_loadu_ps(sums);
 }
 
+// Tiles of AMX, of 16 rows of 64 bytes as the kernels use them.
+struct Tile {
+    std::byte bytes[16][64];
+};
+inline thread_local Tile tiles[8];
+inline thread_local bool configured = false;
+
+inline void tile_loadconfig(const void* config) {
+    const auto* bytes = static_cast<const unsigned char*>(config);
+    bool expected = bytes[0] == 1;
+    for (int tile = 0; tile < 8; ++tile) {
+        expected = expected && bytes[16 + 2 * tile] == 64 && bytes[17 + 2 * tile] == 0 && bytes[48 + tile] == 16;
+    }
+    if (!expected) std::abort();
+    configured = true;
+}
+
+inline Tile& tile(int number) {
+    if (!configured) std::abort();
+    return tiles[number];
+}
+
+inline void tile_loadd(int number, const void* base, std::ptrdiff_t stride) {
+    for (int row = 0; row < 16; ++row) {
+        std::memcpy(tile(number).bytes[row], static_cast<const std::byte*>(base) + row * stride, 64);
+    }
+}
+
+inline void tile_stored(int number, void* base, std::ptrdiff_t stride) {
+    for (int row = 0; row < 16; ++row) {
+        std::memcpy(static_cast<std::byte*>(base) + row * stride, tile(number).bytes[row], 64);
+    }
+}
+
+template <class T>
+T tile_element(int number, int row, int i) {
+    T value;
+    std::memcpy(&value, tile(number).bytes[row] + static_cast<std::size_t>(i) * sizeof value, sizeof value);
+    return value;
+}
+
+inline void tile_dpbusd(int sums, int values, int weights) {
+    for (int m = 0; m < 16; ++m) {
+        for (int n = 0; n < 16; ++n) {
+            auto sum = tile_element<std::int32_t>(sums, m, n);
+            for (int k = 0; k < 16; ++k) {
+                for (int i = 0; i < 4; ++i) {
+                    sum += tile_element<std::uint8_t>(values, m, 4 * k + i) *
+                           tile_element<std::int8_t>(weights, k, 4 * n + i);
+                }
+            }
+            std::memcpy(tile(sums).bytes[m] + 4 * n, &sum, sizeof sum);
+        }
+    }
+}
+
+inline void tile_dpbf16ps(int sums, int values, int weights) {
+    for (int m = 0; m < 16; ++m) {
+        for (int n = 0; n < 16; ++n) {
+            auto sum = tile_element<float>(sums, m, n);
+            for (int k = 0; k < 16; ++k) {
+                for (int i = 0; i < 2; ++i) {
+                    sum += static_cast<float>(tile_element<bert::bfloat16>(values, m, 2 * k + i)) *
+                           static_cast<float>(tile_element<bert::bfloat16>(weights, k, 2 * n + i));
+                }
+            }
+            std::memcpy(tile(sums).bytes[m] + 4 * n, &sum, sizeof sum);
+        }
+    }
+}
+
 }  // namespace emulated
 
 #undef _mm512_maskz_loadu_ps
@@ -231,10 +304,24 @@ inline __m512 dpbf16(__m512 sum, bfloat16s a, bfloat16s b) {
 #define __m512bh emulated::bfloat16s
 #define __m256bh emulated::bfloat16s_256
 
+#undef _tile_loadd
+#undef _tile_stored
+#undef _tile_zero
+#undef _tile_dpbusd
+#undef _tile_dpbf16ps
+#define _tile_loadconfig(config) emulated::tile_loadconfig(config)
+#define _tile_release() (emulated::configured = false)
+#define _tile_loadd(tile, base, stride) emulated::tile_loadd(tile, base, stride)
+#define _tile_stored(tile, base, stride) emulated::tile_stored(tile, base, stride)
+#define _tile_zero(number) (emulated::tile(number) = {})
+#define _tile_dpbusd(sums, values, weights) emulated::tile_dpbusd(sums, values, weights)
+#define _tile_dpbf16ps(sums, values, weights) emulated::tile_dpbf16ps(sums, values, weights)
+
 #include "../unit/kernels/kernel_cases.hpp"
 
 #include <bert/kernels/avx2_vnni.hpp>
 #include <bert/kernels/avx512.hpp>
+#include <bert/kernels/avx512_amx.hpp>
 #include <bert/kernels/avx512_bf16.hpp>
 #include <bert/kernels/avx512_vnni.hpp>
 
@@ -242,7 +329,7 @@ namespace {
 
 INSTANTIATE_TEST_SUITE_P(Emulated, Kernels,
                          testing::Values(&bert::avx2_vnni::table, &bert::avx512::table, &bert::avx512_vnni::table,
-                                         &bert::avx512_bf16::table),
+                                         &bert::avx512_bf16::table, &bert::avx512_amx::table),
                          [](const auto& info) { return std::string(info.param->name); });
 
 }  // namespace

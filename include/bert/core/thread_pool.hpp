@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +25,7 @@
 #include <sched.h>
 #endif
 #if defined(__unix__) || defined(__APPLE__)
-#include <unistd.h>
+#include <pthread.h>
 #endif
 
 BERT_NAMESPACE_BEGIN
@@ -72,11 +73,28 @@ struct Executor {
     std::function<void(std::size_t copies, const std::function<void()>& job)> run;
 };
 
+namespace detail {
+
+/// How many forks lie between this process and the one that called this function first: other in a child.
+inline std::size_t fork_count() noexcept {
+#if defined(__unix__) || defined(__APPLE__)
+    static std::atomic<std::size_t> count{0};
+    static const int registered = ::pthread_atfork(nullptr, nullptr, [] { count.fetch_add(1); });
+    static_cast<void>(registered);
+    return count.load(std::memory_order_relaxed);
+#else
+    return 0;
+#endif
+}
+
+}  // namespace detail
+
 /// A fixed number of workers that share the tasks of one run() at a time.
 ///
 /// The calling thread is one of the workers, so a pool of one starts no thread; the others start at the first run(),
 /// not at construction. A run() made while the pool is busy (from another thread, or from inside a task) works on the
-/// calling thread alone: threads are never oversubscribed and nothing waits for a stranger's work.
+/// calling thread alone: threads are never oversubscribed and nothing waits for a stranger's work. Between the runs of
+/// a pass threads wait without sleeping, for 200 microseconds at most.
 ///
 /// A child made by fork() has none of its parent's threads; its first run() starts its own.
 class ThreadPool {
@@ -95,8 +113,8 @@ public:
     ThreadPool& operator=(const ThreadPool&) = delete;
 
     ~ThreadPool() {
-        Crew* const crew = crew_.load(std::memory_order_acquire);
-        if (crew && crew->process == this_process()) delete crew;
+        const Crew* const crew = crew_.load(std::memory_order_acquire);
+        if (crew && crew->forks == detail::fork_count()) delete crew;
     }
 
     std::size_t size() const noexcept { return size_; }
@@ -121,7 +139,7 @@ public:
         crew->error = nullptr;
         crew->next.store(0, std::memory_order_relaxed);
         if (executor_.run) run_on_executor(*crew, job);
-        else run_on_threads(*crew, job);
+        else crew->run(job, size_ - 1);
         if (crew->error) std::rethrow_exception(std::exchange(crew->error, nullptr));
     }
 
@@ -132,46 +150,136 @@ private:
         std::size_t tasks = 0;
     };
 
-    /// What the workers of one process share.
+    /// The pool's threads in one process, and what they share.
     struct Crew {
-        const long process = this_process();
-        std::atomic<bool> busy{false};
-        std::atomic<std::size_t> next{0};
-
-        std::mutex mutex;  // guards what follows
-        std::condition_variable wake;
-        std::condition_variable done;
-        Job job;
-        std::exception_ptr error;
-        std::size_t running = 0;
-        std::uint64_t generation = 0;
-        bool stop = false;
-
-        std::vector<std::thread> threads;  // of the pool's own; used by run() alone
+        /// `size`: workers, the calling thread included.
+        explicit Crew(std::size_t size) : spins(size <= available_processors()) {}
 
         ~Crew() {
-            {
-                const std::lock_guard<std::mutex> lock(mutex);
-                stop = true;
-            }
+            stop.store(true);
+            { const std::lock_guard<std::mutex> lock(mutex); }
             wake.notify_all();
             for (auto& thread : threads) thread.join();
         }
+
+        /// A run on `helpers` threads of the pool's own and the calling one.
+        void run(const Job& new_job, std::size_t helpers) {
+            start_threads(helpers);
+            job = new_job;
+            active.store(0, std::memory_order_release);
+            generation.fetch_add(1);
+            if (sleepers.load() > 0) {
+                { const std::lock_guard<std::mutex> lock(mutex); }  // whoever counts as a sleeper waits by now
+                wake.notify_all();
+            }
+            work(new_job, 0);
+            // Those still at work are waited for; nobody joins any more.
+            const auto close = [this] {
+                std::size_t none = 0;
+                return active.load(std::memory_order_relaxed) == 0 &&
+                       active.compare_exchange_strong(none, closed, std::memory_order_acquire);
+            };
+            if (spin(close)) return;
+            std::unique_lock<std::mutex> lock(mutex);
+            done.wait(lock, close);
+        }
+
+        void start_threads(std::size_t helpers) {
+            // Where the system refuses a thread the pool works with those it has.
+            while (threads.size() < helpers && !refused) {
+                try {
+                    threads.emplace_back([this, worker = threads.size() + 1] { serve(worker); });
+                } catch (const std::exception&) {
+                    refused = true;
+                }
+            }
+        }
+
+        void work(const Job& of, std::size_t worker) noexcept {
+            for (std::size_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < of.tasks;) {
+                try {
+                    of.call(of.function, task, worker);
+                } catch (...) {
+                    const std::lock_guard<std::mutex> lock(mutex);
+                    if (!error) error = std::current_exception();
+                    next.store(of.tasks, std::memory_order_relaxed);
+                }
+            }
+        }
+
+        void serve(std::size_t worker) {
+            std::uint64_t seen = 0;
+            const auto called = [&] { return stop.load() || generation.load() != seen; };
+            for (;;) {
+                if (!spin(called)) {
+                    std::unique_lock<std::mutex> lock(mutex);
+                    sleepers.fetch_add(1);
+                    wake.wait(lock, called);
+                    sleepers.fetch_sub(1);
+                }
+                if (stop.load()) return;
+                seen = generation.load();
+                if (!join()) continue;
+                work(job, worker);
+                if (active.fetch_sub(1, std::memory_order_release) == 1) {
+                    { const std::lock_guard<std::mutex> lock(mutex); }  // the caller waits by now, or will see it
+                    done.notify_one();
+                }
+            }
+        }
+
+        /// Takes part in the run that is open, if one is.
+        bool join() noexcept {
+            std::size_t others = active.load(std::memory_order_relaxed);
+            while (others != closed) {
+                if (active.compare_exchange_weak(others, others + 1, std::memory_order_acquire)) return true;
+            }
+            return false;
+        }
+
+        /// Waits for `condition` in the way that costs least time, for a time in which the passes of a model come to
+        /// their next step. Returns whether it happened.
+        template <class Condition>
+        bool spin(const Condition& condition) const {
+            if (condition()) return true;
+            if (!spins) return false;
+            const auto start = std::chrono::steady_clock::now();
+            do {
+                for (int i = 0; i < 32; ++i) {
+                    if (condition()) return true;
+                    relax();
+                }
+            } while (std::chrono::steady_clock::now() - start < std::chrono::microseconds(200));
+            return false;
+        }
+
+        const std::size_t forks = detail::fork_count();
+        const bool spins;  // else the thread waited for may need this one's processor
+        bool refused = false;
+        std::vector<std::thread> threads;
+        std::atomic<bool> busy{false};
+        std::atomic<std::size_t> next{0};
+
+        // A run: written while it is closed, read by those who joined.
+        static constexpr std::size_t closed = static_cast<std::size_t>(-1);
+        Job job;
+        std::atomic<std::size_t> active{closed};  // threads that have joined it and are at work
+        std::atomic<std::uint64_t> generation{0};
+        std::atomic<bool> stop{false};
+
+        std::mutex mutex;  // guards error, and falling asleep
+        std::exception_ptr error;
+        std::atomic<std::size_t> sleepers{0};
+        std::condition_variable wake;
+        std::condition_variable done;
     };
 
-    static long this_process() noexcept {
-#if defined(__unix__) || defined(__APPLE__)
-        return static_cast<long>(::getpid());
-#else
-        return 0;
-#endif
-    }
-
-    /// The crew of this process. One that a fork left behind stays as it lies, its locks in whatever state they were.
+    /// The crew of this process. One that a fork left behind stays as it lies: its threads are not here, and its locks
+    /// in whatever state they were.
     Crew& own_crew() {
         Crew* known = crew_.load(std::memory_order_acquire);
-        if (known && known->process == this_process()) return *known;
-        auto fresh = std::make_unique<Crew>();
+        if (known && known->forks == detail::fork_count()) return *known;
+        auto fresh = std::make_unique<Crew>(size_);
         if (crew_.compare_exchange_strong(known, fresh.get(), std::memory_order_acq_rel)) return *fresh.release();
         return *known;
     }
@@ -186,62 +294,19 @@ private:
         // One pointer: what std::function keeps without asking for memory.
         executor_.run(copies.most, [&copies] {
             const std::size_t worker = copies.workers.fetch_add(1, std::memory_order_relaxed);
-            if (worker < copies.most) work(copies.crew, copies.job, worker);
+            if (worker < copies.most) copies.crew.work(copies.job, worker);
         });
-        work(crew, job, 0);
+        crew.work(job, 0);
     }
 
-    void run_on_threads(Crew& crew, const Job& job) {
-        start_threads(crew);
-        {
-            const std::lock_guard<std::mutex> lock(crew.mutex);
-            crew.job = job;
-            crew.running = crew.threads.size();
-            ++crew.generation;
-        }
-        crew.wake.notify_all();
-        work(crew, job, 0);
-        std::unique_lock<std::mutex> lock(crew.mutex);
-        crew.done.wait(lock, [&crew] { return crew.running == 0; });
-    }
-
-    void start_threads(Crew& crew) const {
-        // Where the system refuses a thread, this run works with those there are.
-        while (crew.threads.size() + 1 < size_) {
-            try {
-                crew.threads.emplace_back(
-                    [&crew, worker = crew.threads.size() + 1, seen = crew.generation] { serve(crew, worker, seen); });
-            } catch (const std::exception&) {
-                return;
-            }
-        }
-    }
-
-    static void work(Crew& crew, const Job& job, std::size_t worker) noexcept {
-        for (std::size_t task; (task = crew.next.fetch_add(1, std::memory_order_relaxed)) < job.tasks;) {
-            try {
-                job.call(job.function, task, worker);
-            } catch (...) {
-                const std::lock_guard<std::mutex> lock(crew.mutex);
-                if (!crew.error) crew.error = std::current_exception();
-                crew.next.store(job.tasks, std::memory_order_relaxed);
-            }
-        }
-    }
-
-    /// `seen`: the generation of the last job that is not this thread's business.
-    static void serve(Crew& crew, std::size_t worker, std::uint64_t seen) {
-        std::unique_lock<std::mutex> lock(crew.mutex);
-        for (;;) {
-            crew.wake.wait(lock, [&] { return crew.stop || crew.generation != seen; });
-            if (crew.stop) return;
-            seen = crew.generation;
-            const Job job = crew.job;
-            lock.unlock();
-            work(crew, job, worker);
-            lock.lock();
-            if (--crew.running == 0) crew.done.notify_one();
-        }
+    static void relax() noexcept {
+#if defined(__x86_64__) && defined(__GNUC__)
+        __builtin_ia32_pause();
+#elif defined(__aarch64__) && defined(__GNUC__)
+        __asm__ volatile("yield");
+#else
+        std::this_thread::yield();
+#endif
     }
 
     const std::size_t size_;

@@ -109,7 +109,12 @@ private:
 /// bits, which is why weights are scaled in pairs (see generic/int8.inl).
 struct dot {
     using Value = std::uint8_t;
-    static constexpr int offset = 0;  // values are stored less this
+    using Session = detail::NoSession;
+    static constexpr std::ptrdiff_t group = 4;       // features that a sum takes at a time
+    static constexpr std::ptrdiff_t step = group;    // features up to a multiple of which blocks are filled up
+    static constexpr std::ptrdiff_t extra_rows = 0;  // rows that may be read behind the last one
+    static constexpr int tile_from = 1000;           // rows from which on sum_products() does it; here never
+    static constexpr int offset = 0;                 // values are stored less this
     using Vector = __m256i;
     using Sum = __m256i;
     static BERT_ALWAYS_INLINE Sum zero() { return _mm256_setzero_si256(); }
@@ -160,7 +165,7 @@ inline constexpr int int8_row_tile = 6;
 inline constexpr KernelTable<float> table{"avx2",
                                           kernel<FloatProduct>,
                                           kernel<Bfloat16Product>,
-                                          kernel<Int8Product>,
+                                          kernel<Int8Product<dot>>,
                                           attention_with<FloatHead>,
                                           attention_with<FloatHead>,
                                           layer_norm};

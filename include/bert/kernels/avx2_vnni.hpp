@@ -30,9 +30,9 @@ struct dot : avx2::dot {
 #include <bert/kernels/generic/int8.inl>
 // clang-format on
 
-inline constexpr KernelTable<float> table{"avx2_vnni",           avx2::table.linear,    avx2::table.linear_bfloat16,
-                                          kernel<Int8Product>,   avx2::table.attention, avx2::table.narrow_attention,
-                                          avx2::table.layer_norm};
+inline constexpr KernelTable<float> table{
+    "avx2_vnni",           avx2::table.linear,           avx2::table.linear_bfloat16, kernel<Int8Product<dot>>,
+    avx2::table.attention, avx2::table.narrow_attention, avx2::table.layer_norm};
 
 }  // namespace avx2_vnni
 

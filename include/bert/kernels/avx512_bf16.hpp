@@ -16,6 +16,11 @@ using namespace avx512;  // what is read again below hides its namesakes there
 /// Pairs of bfloat16, added to a sum by one instruction.
 struct pair {
     using Vector = __m512i;
+    using Session = detail::NoSession;
+    static constexpr int row_tile = float_row_tile;
+    static constexpr std::ptrdiff_t step = 2;           // features up to a multiple of which blocks are filled up
+    static constexpr std::ptrdiff_t extra_rows = 0;     // rows that may be read behind the last one
+    static constexpr int tile_from = 1000;              // rows from which on tile() does it; here never
     static constexpr float score_factor = 1.44269504f;  // 1/ln 2: exponential(score_factor x) = e^x
 
     static BERT_ALWAYS_INLINE Vector load(const void* p) { return _mm512_loadu_si512(p); }
@@ -75,9 +80,13 @@ using Bfloat16Layout = avx512::Bfloat16Product;
 #include <bert/kernels/generic/bfloat16_pairs.inl>
 // clang-format on
 
-inline constexpr KernelTable<float> table{
-    "avx512_bf16",           avx512::table.linear,         kernel<Bfloat16PairProduct>, avx512_vnni::table.linear_int8,
-    avx512::table.attention, attention_with<Bfloat16Head>, avx512::table.layer_norm};
+inline constexpr KernelTable<float> table{"avx512_bf16",
+                                          avx512::table.linear,
+                                          kernel<Bfloat16PairProduct<pair>>,
+                                          avx512_vnni::table.linear_int8,
+                                          avx512::table.attention,
+                                          attention_with<Bfloat16Head<pair>>,
+                                          avx512::table.layer_norm};
 
 }  // namespace avx512_bf16
 

@@ -15,6 +15,11 @@ using namespace avx512;  // what is read again below hides its namesakes there
 /// See avx2::dot: here one instruction takes all four features of a sum.
 struct dot {
     using Value = std::uint8_t;
+    using Session = detail::NoSession;
+    static constexpr std::ptrdiff_t group = 4;
+    static constexpr std::ptrdiff_t step = group;
+    static constexpr std::ptrdiff_t extra_rows = 0;
+    static constexpr int tile_from = 1000;
     using Vector = __m512i;
     using Sum = __m512i;
     static constexpr int offset = 0;
@@ -52,7 +57,7 @@ inline constexpr int int8_row_tile = 8;  // 24 sums and 3 weights of the 32 regi
 // clang-format on
 
 inline constexpr KernelTable<float> table{
-    "avx512_vnni",           avx512::table.linear,           avx512::table.linear_bfloat16, kernel<Int8Product>,
+    "avx512_vnni",           avx512::table.linear,           avx512::table.linear_bfloat16, kernel<Int8Product<dot>>,
     avx512::table.attention, avx512::table.narrow_attention, avx512::table.layer_norm};
 
 }  // namespace avx512_vnni

@@ -13,11 +13,13 @@
 
 #include <arm_neon.h>
 
+// NEON is part of every 64-bit ARM; the region is for its optimisation level.
+BERT_TARGET_BEGIN(BERT_ARM_TARGET("+simd", "neon"))
 BERT_NAMESPACE_BEGIN
 
 namespace neon {
 
-/// Four floats; see avx2::vec. NEON is part of every 64-bit ARM, so no target region is needed.
+/// Four floats; see avx2::vec.
 struct vec {
     static constexpr int size = 4;
     float32x4_t v;
@@ -85,6 +87,11 @@ struct vec {
 /// then fit into 16 bits.
 struct dot {
     using Value = std::int8_t;
+    using Session = detail::NoSession;
+    static constexpr std::ptrdiff_t group = 4;
+    static constexpr std::ptrdiff_t step = group;
+    static constexpr std::ptrdiff_t extra_rows = 0;
+    static constexpr int tile_from = 1000;
     using Vector = int8x16_t;
     /// Two neighbouring lanes make the sum of one output.
     struct Sum {
@@ -128,7 +135,7 @@ inline constexpr int int8_row_tile = 3;   // a sum takes two registers
 inline constexpr KernelTable<float> table{"neon",
                                           kernel<FloatProduct>,
                                           kernel<Bfloat16Product>,
-                                          kernel<Int8Product>,
+                                          kernel<Int8Product<dot>>,
                                           attention_with<FloatHead>,
                                           attention_with<FloatHead>,
                                           layer_norm};
@@ -136,5 +143,6 @@ inline constexpr KernelTable<float> table{"neon",
 }  // namespace neon
 
 BERT_NAMESPACE_END
+BERT_TARGET_END
 
 #endif

@@ -56,9 +56,9 @@ struct AttentionArguments {
 /// Products with weights of type W. Weights are packed into panels: panel_width outputs side by side, for one input
 /// feature (or as many as one instruction takes) after another, the last panel filled up with zeros.
 ///
-/// With bfloat16 weights, sums are kept in float; the table avx512_bf16 rounds activations to bfloat16 as well. With
-/// int8 weights, `int8_block` features of an output share a scale, and activations are quantised on the way: as many
-/// features of a row share a scale and a zero point. The integers are the same with every table.
+/// With bfloat16 weights, sums are kept in float; the tables avx512_bf16 and neon_bf16 round activations to bfloat16 as
+/// well. With int8 weights, `int8_block` features of an output share a scale, and activations are quantised on the way:
+/// as many features of a row share a scale and a zero point. The integers are the same with every table.
 template <class T, class W>
 struct LinearKernel {
     std::ptrdiff_t panel_width;
@@ -97,8 +97,8 @@ struct KernelTable {
     LinearKernel<T, std::int8_t> linear_int8;
 
     AttentionKernel<T> attention;
-    /// For models whose weights are narrower than T. The table avx512_bf16 rounds queries, keys, values and
-    /// probabilities to bfloat16 here; with the others it is the same as `attention`.
+    /// For models whose weights are narrower than T. The tables avx512_bf16 and neon_bf16 round queries, keys, values
+    /// and probabilities to bfloat16 here; with the others it is the same as `attention`.
     AttentionKernel<T> narrow_attention;
 
     /// Normalises `rows` rows of n values in place: (x - mean)/sqrt(variance + epsilon) * weight + bias.

@@ -54,13 +54,13 @@
 #define BERT_ALWAYS_INLINE __forceinline
 #endif
 
-// How the compiler calls a feature of ARM64, and whether it can compile for one that the flags do not name.
-#if defined(BERT_ARM64) && defined(__clang__)
-#define BERT_ARM_FEATURE_NAME(name) name
-#define BERT_ARM_FEATURES (__clang_major__ >= 16)
-#elif defined(BERT_ARM64) && defined(__GNUC__)
-#define BERT_ARM_FEATURE_NAME(name) "+" name
-#define BERT_ARM_FEATURES (__GNUC__ >= 10)
+// A target of ARM64 as each compiler calls it, and whether there are intrinsics for one that the flags do not name.
+#if defined(__clang__)
+#define BERT_ARM_TARGET(gcc, clang) clang
+#define BERT_ARM_TARGETS (__clang_major__ >= 16)
+#else
+#define BERT_ARM_TARGET(gcc, clang) gcc
+#define BERT_ARM_TARGETS (__GNUC__ >= 10)
 #endif
 
 BERT_NAMESPACE_BEGIN
@@ -73,16 +73,27 @@ struct Ahead {
     const std::byte* next;
     std::ptrdiff_t step;  // bytes
 
+    /// With a step that multiplies `rows` rows. Few tiles of rows take up to three cache lines at each; a row or two
+    /// take less time than that many instructions, and leave more to the processor's own foresight.
+    template <int Rows>
     BERT_ALWAYS_INLINE void fetch() {
         BERT_PREFETCH(next);
+        if constexpr (Rows > 2) {
+            BERT_PREFETCH(next + 64);
+            BERT_PREFETCH(next + 128);
+        }
         next += step;
     }
 };
 
 /// Nothing to bring near.
 struct NothingAhead {
+    template <int Rows>
     BERT_ALWAYS_INLINE void fetch() {}
 };
+
+/// Products for which the processor needs no preparation.
+struct NoSession {};
 
 }  // namespace detail
 

@@ -163,7 +163,9 @@ double product(const Table& table, const float* x, const float* w, std::ptrdiff_
             double weight = static_cast<double>(w[k]);
             if (std::is_same_v<W, bert::bfloat16>) {
                 weight = rounded_to_bfloat16(weight);
-                if (std::string(table.name) == "avx512_bf16") value = rounded_to_bfloat16(value);
+                const std::string name = table.name;
+                if (name == "avx512_bf16" || name == "avx512_amx" || name == "neon_bf16")
+                    value = rounded_to_bfloat16(value);
             }
             sum += value * weight;
         }

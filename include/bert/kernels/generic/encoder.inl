@@ -104,7 +104,7 @@ BERT_ALWAYS_INLINE void tile_products(const float* x, std::ptrdiff_t x_stride, s
         }
     }
     for (std::ptrdiff_t k = 0; k < depth; ++k) {
-        ahead.fetch();
+        ahead.template fetch<Rows>();
         vec weights[Vecs];
         for (int v = 0; v < Vecs; ++v) weights[v] = vec::load(panel + v * vec::size);
         for (int r = 0; r < Rows; ++r) {

@@ -78,6 +78,7 @@ inline constexpr std::ptrdiff_t max_rows = 48;
 /// A dense layer. `Product` says how rows and weights are laid out and multiplied; see FloatProduct.
 template <class Product>
 void linear(const LinearArguments<float, typename Product::Weight>& a) {
+    [[maybe_unused]] const typename Product::Session session;
     const typename Product::Rows x = Product::prepare(a);
     typename Product::Unpacked unpacked;
     alignas(64) float sums[max_rows * panel_width];
@@ -138,6 +139,7 @@ inline constexpr LinearKernel<float, typename Product::Weight> kernel{panel_widt
 /// Weights and rows of floats.
 struct FloatProduct {
     using Weight = float;
+    using Session = detail::NoSession;
     using Gelu = ExactGelu;
     static constexpr int row_tile = float_row_tile;
 
