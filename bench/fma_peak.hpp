@@ -24,7 +24,7 @@ struct Peak {
 BERT_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 namespace avx512 {
 using vec = bert::avx512::vec;
-inline constexpr int chains = 24;
+inline constexpr int chains = 12;
 inline constexpr double operations = 2;
 #include "fma_peak.inl"
 }  // namespace avx512
@@ -50,7 +50,7 @@ struct vec : bert::avx512::vec {
         return bert::avx512::vec{_mm512_dpbf16_ps(c.v, (__m512bh)a.v, (__m512bh)b.v)};
     }
 };
-inline constexpr int chains = 24;
+inline constexpr int chains = 12;
 inline constexpr double operations = 4;
 #include "fma_peak.inl"
 }  // namespace avx512_bf16
@@ -63,10 +63,10 @@ struct vec : bert::avx512::vec {
     vec() = default;
     static BERT_ALWAYS_INLINE vec fma(vec a, vec b, vec c) {
         return bert::avx512::vec{_mm512_castsi512_ps(
-            _mm512_dpbusd_epi32(_mm512_castps_si512(c.v), _mm512_castps_si512(a.v), _mm512_castps_si512(b.v)))};
+            bert::avx512_vnni::dot::add(_mm512_castps_si512(c.v), _mm512_castps_si512(a.v), _mm512_castps_si512(b.v)))};
     }
 };
-inline constexpr int chains = 24;
+inline constexpr int chains = 12;
 inline constexpr double operations = 8;
 #include "fma_peak.inl"
 }  // namespace avx512_vnni
@@ -79,7 +79,7 @@ struct vec : bert::avx2::vec {
     vec() = default;
     static BERT_ALWAYS_INLINE vec fma(vec a, vec b, vec c) {
         return bert::avx2::vec{_mm256_castsi256_ps(
-            _mm256_dpbusd_avx_epi32(_mm256_castps_si256(c.v), _mm256_castps_si256(a.v), _mm256_castps_si256(b.v)))};
+            bert::avx2_vnni::dot::add(_mm256_castps_si256(c.v), _mm256_castps_si256(a.v), _mm256_castps_si256(b.v)))};
     }
 };
 inline constexpr int chains = 12;
@@ -101,7 +101,7 @@ BERT_TARGET_END
 
 namespace neon {
 using vec = bert::neon::vec;
-inline constexpr int chains = 24;
+inline constexpr int chains = 12;
 inline constexpr double operations = 2;
 #include "fma_peak.inl"
 }  // namespace neon

@@ -14,4 +14,4 @@ inline void multiply_add(const float* factors, std::ptrdiff_t steps, float* out)
     for (int i = 0; i < chains; ++i) vec::store(out + i * vec::size, sums[i]);
 }
 
-inline constexpr Peak peak{multiply_add, 2.0 * chains* vec::size};
+inline constexpr Peak peak{multiply_add, operations* chains* vec::size};

@@ -139,20 +139,20 @@ void read_memory(benchmark::State& state) {
 }
 
 /// All 12 heads of one text.
-void attention(benchmark::State& state, const Table& table, std::ptrdiff_t head_dim, double peak) {
+void attention(benchmark::State& state, const bert::AttentionKernel<float>& kernel, std::ptrdiff_t head_dim,
+               double peak) {
     constexpr std::ptrdiff_t heads = 12;
     const std::ptrdiff_t tokens = state.range(0);
     const std::ptrdiff_t hidden = heads * head_dim;
     const Floats qkv = values(tokens * 3 * hidden);
-    Floats scratch(table.attention_scratch(tokens, head_dim));
+    Floats scratch(kernel.scratch_size(tokens, head_dim));
     Floats context(static_cast<std::size_t>(tokens * hidden));
     const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
     for (auto _ : state) {
         for (std::ptrdiff_t head = 0; head < heads; ++head) {
             const float* const q = qkv.data() + head * head_dim;
-            table.attention({q, 3 * hidden, tokens, q + hidden, 3 * hidden, q + 2 * hidden, 3 * hidden, tokens,
-                             head_dim, scale, nullptr, false, scratch.data(), nullptr, context.data() + head * head_dim,
-                             hidden});
+            kernel.run({q, 3 * hidden, tokens, q + hidden, 3 * hidden, q + 2 * hidden, 3 * hidden, tokens, head_dim,
+                        scale, nullptr, false, scratch.data(), nullptr, context.data() + head * head_dim, hidden});
         }
         benchmark::ClobberMemory();
     }
@@ -225,11 +225,16 @@ double register_products(const Table& table, const std::string& weights) {
 double register_table(const Table& table) {
     const std::string kernels = std::string("/") + table.name + "/";
     const double peak = register_products<float>(table, "f32");
-    register_products<bert::bfloat16>(table, "bf16");
+    const double narrow_peak = register_products<bert::bfloat16>(table, "bf16");
     register_products<std::int8_t>(table, "int8");
     for (const std::ptrdiff_t head_dim : {32, 64}) {
-        benchmark::RegisterBenchmark(("attention" + kernels + "head_dim:" + std::to_string(head_dim)).c_str(),
-                                     attention, table, head_dim, peak)
+        const std::string name = "attention" + kernels + "head_dim:" + std::to_string(head_dim);
+        benchmark::RegisterBenchmark(name.c_str(), attention, table.attention, head_dim, peak)
+            ->RangeMultiplier(2)
+            ->Range(8, 512);
+        if (table.narrow_attention.run == table.attention.run) continue;
+        benchmark::RegisterBenchmark(("narrow_" + name).c_str(), attention, table.narrow_attention, head_dim,
+                                     narrow_peak)
             ->RangeMultiplier(2)
             ->Range(8, 512);
     }

@@ -1,17 +1,29 @@
-// bert embed: texts to vectors, as JSON lines or a NumPy array.
+// bert embed: texts to vectors, a window at a time, so that corpora may be larger than memory.
 #include "commands.hpp"
+#include "embedding_format.hpp"
 #include "encoder_options.hpp"
+#include "interrupt.hpp"
+#include "progress.hpp"
 #include "records.hpp"
+#include "row_file.hpp"
 
-#include <bert/bert.hpp>
+#include <bert/kernels/dispatch.hpp>
+#include <bert/tasks/sentence_encoder.hpp>
 
-#include <unistd.h>
-
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
+#include <exception>
+#include <future>
 #include <map>
 #include <memory>
+#include <numeric>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -21,73 +33,210 @@ struct EmbedOptions {
     bert::EmbedOptions embed;
     InputOptions input;
     std::string output;
+    std::optional<EmbeddingFormat> format;
+    bool force = false;
     bool query = false;
     bool document = false;
     bool quiet = false;
 };
 
-/// Header of a NumPy file of rows x columns floats (format version 1.0), padded to a multiple of 64 bytes.
-std::string npy_header(bert::Index rows, bert::Index columns) {
-    std::string text = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(rows) + ", " +
-                       std::to_string(columns) + "), }";
-    constexpr std::size_t prefix = 10;  // magic, version and length
-    text.append(63 - (prefix + text.size()) % 64, ' ').push_back('\n');
-    std::string header("\x93NUMPY\x01\x00", 8);
-    header.push_back(static_cast<char>(text.size() & 0xFF));
-    header.push_back(static_cast<char>(text.size() >> 8));
-    return header + text;
+/// Texts that are embedded together, in the order of the input.
+struct Window {
+    std::vector<TextRecord> texts;
+    std::exception_ptr error;  ///< what ended reading behind them
+    bool last = false;
+};
+
+/// Bounds what is in memory: the window that is computed and the one that is read meanwhile.
+constexpr std::size_t window_texts = 2048;
+constexpr std::uint64_t window_bytes = std::uint64_t{1} << 20;
+
+Window read_window(TextReader& reader) {
+    Window window;
+    const std::uint64_t begin = reader.position().bytes;
+    try {
+        while (window.texts.size() < window_texts && reader.position().bytes - begin < window_bytes) {
+            std::optional<TextRecord> text = reader.next();
+            if (!text) {
+                window.last = true;
+                break;
+            }
+            window.texts.push_back(*std::move(text));
+        }
+    } catch (...) {
+        window.error = std::current_exception();
+        window.last = true;
+    }
+    return window;
 }
 
-/// The record with its embedding added, as JSON. Numbers are written by hand: as doubles they would be longer.
-std::string with_embedding(Record record, const bert::TextInfo& info, const bert::ConstRows<float>& embedding) {
-    record.erase("embedding");
-    if (info.truncated) record["truncated"] = true;
-    std::string line = record.dump(-1, ' ', false, Record::error_handler_t::replace);
-    line.pop_back();
-    line += record.empty() ? "\"embedding\":[" : ",\"embedding\":[";
-    for (bert::Index i = 0; i < embedding.cols(); ++i) {
-        if (i > 0) line += ',';
-        line += shortest(embedding(0, i));
-    }
-    return line + "]}\n";
+/// All that the output depends on, beside the input.
+Record describe_job(const EmbedOptions& options, const bert::SentenceEncoder& encoder, EmbeddingFormat format) {
+    const auto or_null = [](const auto& value) { return value ? Record(*value) : Record(nullptr); };
+    const bert::SentenceEncoderOptions& model = options.encoder;
+    Record job = {{"model", model_checksum(options.folder)},
+                  {"kernels", bert::choose_kernels<float>(model.load.kernels).name},
+                  {"weights", static_cast<int>(model.weights)},
+                  {"max length", encoder.max_seq_length()},
+                  {"normalize", or_null(model.normalize)},
+                  {"dimensions", encoder.dimension()},
+                  {"prompt", or_null(options.embed.prompt)},
+                  {"prompt name", or_null(options.embed.prompt_name)},
+                  {"long texts", static_cast<int>(options.embed.long_text)},
+                  {"output format", static_cast<int>(format)},
+                  {"input format", options.input.format},
+                  {"field", options.input.field},
+                  {"errors", options.input.skip_errors}};
+    job["pooling"] = model.pooling ? Record(static_cast<int>(*model.pooling)) : Record(nullptr);
+    return job;
 }
+
+/// Embeds what a reader gives and writes it in order.
+class Embedding {
+public:
+    Embedding(const EmbedOptions& options, const bert::SentenceEncoder& encoder, EmbeddingFormat format)
+        : options_(options),
+          encoder_(encoder),
+          format_(format),
+          reader_(options.input),
+          file_(
+              options.output, [&] { return describe_job(options, encoder, format); }, options.force),
+          done_(file_.found()) {
+        if (!file_.seekable() && has_counted_header(format)) {
+            throw CLI::ValidationError("this format needs a file to be written to (-o), not a pipe or a device");
+        }
+        if (!reader_.skip_to(done_.input)) {
+            throw CLI::ValidationError(file_.state_path() +
+                                       ": the input of the unfinished run has changed; --force begins anew");
+        }
+        if (done_.bytes == 0) file_.write(header());
+        progress_.emplace(options.quiet, done_.input.bytes, reader_.total_bytes());
+    }
+
+    void run() {
+        try {
+            for (bool last = false; !last;) {
+                if (!next_.valid()) read_ahead();
+                Window window = next_.get();
+                last = window.last;
+                if (!last) read_ahead();
+                embed(window);
+                if (window.error) std::rethrow_exception(window.error);
+                throw_if_interrupted();
+            }
+        } catch (...) {
+            interrupt();
+            file_.save(done_);
+            throw;
+        }
+        done_.input = reader_.position();
+        progress_->show(new_rows(), reader_.total_bytes().value_or(done_.input.bytes));
+        file_.finish(header(), done_);
+    }
+
+    const Checkpoint& done() const { return done_; }
+
+private:
+    std::uint64_t new_rows() const { return done_.rows - file_.found().rows; }
+
+    std::string header() const {
+        return embedding_header(format_, done_.rows, encoder_.dimension(), options_.input.field);
+    }
+
+    void read_ahead() {
+        next_ = std::async(std::launch::async, [this] { return read_window(reader_); });
+    }
+
+    void embed(const Window& window) {
+        // Texts of like length together fill the steps of a computation evenly.
+        std::vector<std::size_t> order(window.texts.size());
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+            return window.texts[a].text.size() > window.texts[b].text.size();
+        });
+        std::vector<std::string> texts;
+        std::vector<std::size_t> place(order.size());  // of a text in `texts`
+        for (std::size_t i = 0; i < order.size(); ++i) {
+            texts.push_back(window.texts[order[i]].text);
+            place[order[i]] = i;
+        }
+        bert::EmbedOptions call = options_.embed;
+        call.progress = [&](std::size_t done, std::size_t total) {
+            throw_if_interrupted();
+            const std::uint64_t bytes = window.texts.back().position.bytes - done_.input.bytes;
+            progress_->show(new_rows() + done, done_.input.bytes + bytes * done / total);
+        };
+        // Cut texts are found afterwards, so that the message can name their place.
+        if (call.long_text == bert::LongText::error) call.long_text = bert::LongText::truncate;
+        const bert::SentenceEmbeddings result = encoder_.embed(texts, call);
+        for (std::size_t i = 0; i < order.size(); ++i) {
+            write(window.texts[i], result.texts[place[i]].truncated,
+                  result.embeddings.row(static_cast<bert::Index>(place[i])));
+        }
+        save_now_and_then();
+    }
+
+    void write(const TextRecord& text, bool truncated, const bert::ConstRows<float>& embedding) {
+        if (truncated && options_.embed.long_text == bert::LongText::error) {
+            const bert::Error error(bert::ErrorKind::input, text.place + ": the text has more than " +
+                                                                std::to_string(encoder_.max_seq_length()) + " tokens");
+            throw_or_skip(options_.input, error, text.position.skipped + done_.skipped);
+            ++done_.skipped;
+        } else {
+            file_.write(embedding_row(format_, text.record, text.text, truncated, embedding));
+            ++done_.rows;
+            done_.truncated += truncated;
+        }
+        done_.input = text.position;
+    }
+
+    /// What was written may be lost up to here when the program is killed.
+    void save_now_and_then() {
+        const auto now = std::chrono::steady_clock::now();
+        if (file_.seekable() && now - saved_ < std::chrono::milliseconds(500)) return;
+        file_.save(done_);
+        saved_ = now;
+    }
+
+    const EmbedOptions& options_;
+    const bert::SentenceEncoder& encoder_;
+    EmbeddingFormat format_;
+    TextReader reader_;
+    RowFile file_;
+    Checkpoint done_;
+    std::optional<Progress> progress_;
+    std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
+    std::future<Window> next_;  // last, for it ends before what it reads from
+};
 
 void run_embed(EmbedOptions& options) {
-    const bool npy = options.output.size() > 4 && options.output.compare(options.output.size() - 4, 4, ".npy") == 0;
+    const EmbeddingFormat format = options.format.value_or(format_of(options.output));
     const bert::SentenceEncoder encoder(options.folder, options.encoder);
-    const Input input = read_input(options.input);
-    Output output(options.output);
-
-    const bool shows_progress = !options.quiet && isatty(STDERR_FILENO) != 0;
-    if (shows_progress) {
-        options.embed.progress = [](std::size_t done, std::size_t total) {
-            std::fprintf(stderr, "\r%zu of %zu texts%s", done, total, done == total ? "\n" : "");
-        };
-    }
     if (options.query || options.document) {
         const char* const name = options.query ? "query" : "document";
         const auto prompt = encoder.config().prompts.find(name);
         options.embed.prompt = prompt == encoder.config().prompts.end() ? "" : prompt->second;
     }
-    const bert::SentenceEmbeddings result = encoder.embed(input.texts, options.embed);
-
-    if (npy) {
-        const bert::Matrix& rows = result.embeddings;
-        output.write(npy_header(rows.rows(), rows.cols()));
-        output.write(rows.data(), static_cast<std::size_t>(rows.size()) * sizeof(float));
-    } else {
-        for (std::size_t i = 0; i < input.texts.size(); ++i) {
-            output.write(
-                with_embedding(input.records[i], result.texts[i], result.embeddings.row(static_cast<bert::Index>(i))));
-        }
+    notice_interrupts();
+    std::optional<Embedding> embedding(std::in_place, options, encoder, format);
+    try {
+        embedding->run();
+    } catch (const Interrupted&) {
+        const bool resumable = !options.output.empty();
+        const auto rows = static_cast<unsigned long long>(embedding->done().rows);
+        embedding.reset();
+        std::fprintf(stderr, "bert: interrupted after %llu texts%s\n", rows,
+                     resumable ? "; the same command goes on from there" : "");
+        throw;
     }
-    output.commit();
-
-    std::size_t truncated = 0;
-    for (const bert::TextInfo& info : result.texts) truncated += info.truncated;
-    if (truncated > 0 && !options.quiet) {
-        std::fprintf(stderr, "bert: %zu of %zu texts were cut to %zu tokens (--long-text windows embeds all of them)\n",
-                     truncated, input.texts.size(), encoder.max_seq_length());
+    const Checkpoint done = embedding->done();
+    embedding.reset();
+    report_skipped(done.skipped + done.input.skipped);
+    if (done.truncated > 0 && !options.quiet) {
+        std::fprintf(stderr,
+                     "bert: %llu of %llu texts were cut to %zu tokens (--long-text windows embeds all of them)\n",
+                     static_cast<unsigned long long>(done.truncated), static_cast<unsigned long long>(done.rows),
+                     encoder.max_seq_length());
     }
 }
 
@@ -99,7 +248,17 @@ void add_embed(CLI::App& app) {
     add_encoder_options(command, options->folder, options->encoder);
     add_input_options(command, options->input);
     command.add_option("-o,--output", options->output,
-                       "File to write, a NumPy array if it ends in .npy, else JSON lines (default: standard output)");
+                       "File to write, by its ending a NumPy array (.npy), .safetensors, .csv or JSON lines (default: "
+                       "standard output)");
+    command.add_option("--output-format", options->format, "jsonl, npy, safetensors or csv, whatever the name ends in")
+        ->option_text("NAME")
+        ->transform(CLI::CheckedTransformer(
+                        std::map<std::string, EmbeddingFormat>{{"jsonl", EmbeddingFormat::jsonl},
+                                                               {"npy", EmbeddingFormat::npy},
+                                                               {"safetensors", EmbeddingFormat::safetensors},
+                                                               {"csv", EmbeddingFormat::csv}})
+                        .description(""));
+    command.add_flag("--force", options->force, "Overwrite a file that is there, and forget an unfinished run");
     auto* const prompt = command.add_option("--prompt", options->embed.prompt, "Text to put before each text");
     auto* const name = command.add_option("--prompt-name", options->embed.prompt_name, "One of the folder's prompts");
     auto* const query =
@@ -123,10 +282,12 @@ void add_embed(CLI::App& app) {
     command.add_flag("-q,--quiet", options->quiet, "No progress and no note of texts that were cut");
     command.footer(
         R"(Plain lines become {"text": ..., "embedding": [...]}; JSON objects keep their fields and get "embedding".
-An empty line is a text of its own. Nothing is written before everything has succeeded.
+An empty line is a text of its own. Memory does not grow with the number of texts. A run that was interrupted or killed
+goes on where it was when the same command is given again; until it has finished, OUTPUT.part and OUTPUT.state hold it.
 
   echo "A cat sat down." | bert embed all-MiniLM-L6-v2
   bert embed all-MiniLM-L6-v2 texts.txt -o vectors.npy
+  bert embed all-MiniLM-L6-v2 articles.csv --column body --on-error skip -o vectors.safetensors
   bert embed all-MiniLM-L6-v2 articles.jsonl --field body --long-text windows > embedded.jsonl)");
     command.callback([options] { run_embed(*options); });
 }

@@ -1,4 +1,4 @@
-// bert explain: what a model looks at in a text, what makes two texts alike, and a map of many texts.
+// bert explain: what a model looks at in a text, and what makes two texts alike.
 #include "commands.hpp"
 #include "encoder_options.hpp"
 #include "pages.hpp"
@@ -21,10 +21,9 @@ struct ExplainOptions {
     std::string folder;
     bert::SentenceEncoderOptions encoder;
     std::vector<std::string> texts;
-    std::string map;
-    std::string field = "text";
     std::string output;
     bool json = false;
+    bool force = false;
 };
 
 Record matrix_record(const bert::Matrix& matrix) {
@@ -87,34 +86,13 @@ void run_texts(const ExplainOptions& options, const bert::SentenceEncoder& encod
     output.write_line(record);
 }
 
-void run_map(const ExplainOptions& options, const bert::SentenceEncoder& encoder, Output& output) {
-    InputOptions input;
-    input.files = {options.map};
-    input.field = options.field;
-    const Input read = read_input(input);
-    if (read.texts.empty()) throw bert::Error(bert::ErrorKind::input, "there are no texts to draw a map of");
-    const bert::Projection projection = bert::principal_components(encoder.encode(read.texts));
-    if (!options.json) {
-        output.write(map_page(read.texts, projection));
-        return;
-    }
-    for (std::size_t i = 0; i < read.texts.size(); ++i) {
-        Record record = read.records[i];
-        const auto row = static_cast<bert::Index>(i);
-        record["point"] = {score_of(static_cast<float>(projection.points(row, 0))),
-                           score_of(static_cast<float>(projection.points(row, 1)))};
-        output.write_line(record);
-    }
-}
-
 void run_explain(ExplainOptions& options) {
-    if (options.map.empty() ? options.texts.empty() || options.texts.size() > 2 : !options.texts.empty()) {
-        throw bert::Error(bert::ErrorKind::input, "explain takes one text, two texts, or --map FILE");
+    if (options.texts.empty() || options.texts.size() > 2) {
+        throw CLI::ValidationError("explain takes one text or two texts (bert plot draws many)");
     }
     const bert::SentenceEncoder encoder(options.folder, options.encoder);
-    Output output(options.output);
-    if (options.map.empty()) run_texts(options, encoder, output);
-    else run_map(options, encoder, output);
+    Output output(options.output, options.force);
+    run_texts(options, encoder, output);
     output.commit();
 }
 
@@ -125,12 +103,9 @@ void add_explain(CLI::App& app) {
     CLI::App& command = *app.add_subcommand("explain", "Show what a model looks at, as a page to open in a browser");
     add_encoder_options(command, options->folder, options->encoder);
     command.add_option("texts", options->texts, "A text, or two texts to compare");
-    command.add_option("--map", options->map, "Instead: a file of texts to draw a map of; - for standard input");
-    command.add_option("--field", options->field, "Of a map's JSON lines: the field that holds the text")
-        ->capture_default_str();
     command.add_option("-o,--output", options->output, "File to write (default: standard output)");
+    command.add_flag("--force", options->force, "Overwrite a file that is there");
     command.add_flag("--json", options->json, "Write the numbers as JSON instead of a page");
-    command.footer(R"(  bert explain all-MiniLM-L6-v2 'A cat sat down.' 'A kitten took a seat.' -o cats.html
-  bert explain all-MiniLM-L6-v2 --map texts.txt -o map.html)");
+    command.footer(R"(  bert explain all-MiniLM-L6-v2 'A cat sat down.' 'A kitten took a seat.' -o cats.html)");
     command.callback([options] { run_explain(*options); });
 }

@@ -121,12 +121,7 @@ void add_generate(CLI::App& app) {
     command.add_option("folder", options->folder, "Model folder as Hugging Face publishes it")->required();
     command.add_option("texts", options->texts, "Prompts or source texts; none: those of --file");
     command.add_option("--file", options->input.files, "Files of texts; none, or -, for standard input");
-    command
-        .add_option("--format", options->input.format,
-                    "lines: one text a line; jsonl: one JSON object a line; auto: jsonl for .jsonl and .ndjson files")
-        ->check(CLI::IsMember({"auto", "lines", "jsonl"}).description(""));
-    command.add_option("--field", options->input.field, "The field of JSON objects that holds the text")
-        ->capture_default_str();
+    add_format_options(command, options->input);
     command.add_flag("--ids", options->ids, "Texts are token ids separated by spaces");
     command.add_flag("--no-special-tokens", options->no_special_tokens, "Add no [CLS] and [SEP] to prompts");
     command.add_flag("--truncate", options->model.truncate, "Leave out the end of sources that are too long");

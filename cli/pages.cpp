@@ -1,4 +1,4 @@
-// Pages of bert explain.
+// Pages of bert explain, and what all pages have in common.
 #include "pages.hpp"
 
 #include <algorithm>
@@ -25,12 +25,10 @@ p.note { color: var(--faint); }
 .words span { border-radius: 3px; padding: 1px 2px; }
 .scroll { overflow-x: auto; }
 svg text { fill: var(--ink); font: 13px system-ui, sans-serif; }
-svg .axis { stroke: var(--line); }
 #attention { max-width: 40rem; }
 select { font: inherit; color: inherit; background: var(--ground); border: 1px solid var(--line); border-radius: 4px; }
 table { border-collapse: collapse; font-size: 12px; } th { font-weight: normal; padding: 1px 5px; }
 th.up { writing-mode: vertical-rl; text-align: left; } td { width: 1.4rem; height: 1.4rem; border: 1px solid var(--line); }
-circle { fill: rgb(var(--mark)); fill-opacity: .65; } circle:hover { fill: rgb(var(--against)); fill-opacity: 1; }
 )";
 
 // Draws the attention of the chosen text, layer and head: a line from each token to each it attends to.
@@ -90,12 +88,6 @@ for (const select of [layer, head]) select.addEventListener("change", draw);
 draw();
 )js";
 
-std::string fixed(double value, int digits) {
-    char text[64];
-    std::snprintf(text, sizeof text, "%.*f", digits, value);
-    return text;
-}
-
 std::string base64(const std::vector<unsigned char>& bytes) {
     constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     std::string text;
@@ -115,23 +107,6 @@ std::string packed_weights(const bert::Matrix& weights) {
         bytes.push_back(static_cast<unsigned char>(std::lround(255 * std::clamp(weights.data()[i], 0.0f, 1.0f))));
     }
     return base64(bytes);
-}
-
-std::string page(const std::string& title, const std::string& body) {
-    return "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-           "content=\"width=device-width, initial-scale=1\">\n<title>" +
-           escape_html(title) + "</title>\n<style>" + style + "</style>\n<h1>" + escape_html(title) + "</h1>\n" + body +
-           "</html>\n";
-}
-
-/// JSON that may stand inside a script element: no "<" can end it.
-std::string script_json(const Record& record) {
-    std::string safe;
-    for (const char c : record.dump(-1, ' ', true, Record::error_handler_t::replace)) {
-        if (c == '<') safe += "\\u003c";
-        else safe += c;
-    }
-    return safe;
 }
 
 std::string marked_words(const ExplainedText& explained) {
@@ -189,6 +164,28 @@ Record attention_data(const std::vector<ExplainedText>& texts) {
 
 }  // namespace
 
+std::string fixed(double value, int digits) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%.*f", digits, value);
+    return text;
+}
+
+std::string script_json(const Record& record) {
+    std::string safe;
+    for (const char c : record.dump(-1, ' ', true, Record::error_handler_t::replace)) {
+        if (c == '<') safe += "\\u003c";
+        else safe += c;
+    }
+    return safe;
+}
+
+std::string html_page(const std::string& title, const std::string& body) {
+    return "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+           "content=\"width=device-width, initial-scale=1\">\n<title>" +
+           escape_html(title) + "</title>\n<style>" + style + "</style>\n<h1>" + escape_html(title) + "</h1>\n" + body +
+           "</html>\n";
+}
+
 std::string escape_html(const std::string& text) {
     // Bytes that are not UTF-8 become replacement characters, as in JSON.
     const Record valid = Record::parse(Record(text).dump(-1, ' ', false, Record::error_handler_t::replace));
@@ -225,36 +222,5 @@ std::string explanation_page(const std::vector<ExplainedText>& texts, const bert
         "id=\"weights\"></p>\n<svg id=\"attention\" width=\"100%\" role=\"img\" aria-label=\"Attention between "
         "tokens\"></svg>\n<script type=\"application/json\" id=\"data\">" +
         script_json(attention_data(texts)) + "</script>\n<script>" + script + "</script>\n";
-    return page("What the model looks at", body);
-}
-
-std::string map_page(const std::vector<std::string>& texts, const bert::Projection& projection) {
-    constexpr double width = 900;
-    constexpr double height = 600;
-    constexpr double margin = 20;
-    const auto& points = projection.points;
-    double scale = 0;
-    Eigen::RowVector2d centre = Eigen::RowVector2d::Zero();
-    if (points.rows() > 0) {
-        const Eigen::RowVector2d low = points.colwise().minCoeff();
-        const Eigen::RowVector2d high = points.colwise().maxCoeff();
-        const Eigen::RowVector2d extent = high - low;
-        centre = (low + high) / 2;
-        scale = std::min(extent(0) > 0 ? (width - 2 * margin) / extent(0) : width,
-                         extent(1) > 0 ? (height - 2 * margin) / extent(1) : height);
-    }
-    std::string body = "<p class=\"note\">" + std::to_string(texts.size()) +
-                       " texts by their first two principal components, which hold " +
-                       fixed(100 * projection.variance_ratios[0], 1) + " % and " +
-                       fixed(100 * projection.variance_ratios[1], 1) +
-                       " % of the variance. Rest the pointer on a point to read its text.</p>\n<svg viewBox=\"0 0 900 "
-                       "600\" width=\"100%\" role=\"img\" aria-label=\"Map of texts\">\n<rect class=\"axis\" x=\"0.5\" "
-                       "y=\"0.5\" width=\"899\" height=\"599\" fill=\"none\"/>\n";
-    for (bert::Index i = 0; i < points.rows(); ++i) {
-        const double x = width / 2 + scale * (points(i, 0) - centre(0));
-        const double y = height / 2 - scale * (points(i, 1) - centre(1));
-        body += "<circle cx=\"" + fixed(x, 1) + "\" cy=\"" + fixed(y, 1) + "\" r=\"6\"><title>" +
-                escape_html(texts[static_cast<std::size_t>(i)]) + "</title></circle>\n";
-    }
-    return page("Map of texts", body + "</svg>\n");
+    return html_page("What the model looks at", body);
 }

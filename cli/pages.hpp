@@ -20,8 +20,14 @@ struct ExplainedText {
 /// The text with &, <, >, quotes and control characters written so that HTML shows them.
 std::string escape_html(const std::string& text);
 
+/// A number with so many digits behind the point.
+std::string fixed(double value, int digits);
+
+/// JSON that may stand inside a script element: nothing in it can end that.
+std::string script_json(const Record& record);
+
+/// A whole page around `body`, which is HTML.
+std::string html_page(const std::string& title, const std::string& body);
+
 /// A page about one text, or about two and their similarity (`similarity` may be null).
 std::string explanation_page(const std::vector<ExplainedText>& texts, const bert::SimilarityContributions* similarity);
-
-/// A page with a point for each text; its text shows when the pointer rests on it.
-std::string map_page(const std::vector<std::string>& texts, const bert::Projection& projection);

@@ -1,4 +1,4 @@
-// Reading texts and writing records.
+// Writing records.
 #include "records.hpp"
 
 #include <bert/error.hpp>
@@ -7,11 +7,8 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <iostream>
-#include <istream>
-#include <iterator>
-#include <utility>
+#include <filesystem>
+#include <system_error>
 
 namespace {
 
@@ -19,68 +16,7 @@ namespace {
     throw bert::Error(bert::ErrorKind::file, message);
 }
 
-bool ends_with(const std::string& text, const std::string& end) {
-    return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
-void read_stream(std::istream& stream, const std::string& name, bool json, const std::string& field, Input& input) {
-    std::string line;
-    for (std::size_t number = 1; std::getline(stream, line); ++number) {
-        if (!line.empty() && line.back() == '\r') line.pop_back();
-        if (!json) {
-            input.records.push_back({{"text", line}});
-            input.texts.push_back(std::move(line));
-            line.clear();
-            continue;
-        }
-        if (line.empty()) continue;
-        const auto where = [&] { return name + ":" + std::to_string(number) + ": "; };
-        Record record = Record::parse(line, nullptr, false);
-        if (!record.is_object()) fail(where() + "expected a JSON object");
-        const auto text = record.find(field);
-        if (text == record.end() || !text->is_string()) fail(where() + "expected a text in \"" + field + "\"");
-        input.texts.push_back(text->get<std::string>());
-        input.records.push_back(std::move(record));
-    }
-    if (stream.bad()) fail(name + ": could not be read");
-}
-
 }  // namespace
-
-void add_input_options(CLI::App& command, InputOptions& input) {
-    command.add_option("files", input.files, "Files of texts; none, or -, for standard input");
-    command
-        .add_option("--format", input.format,
-                    "lines: one text a line; whole: one text a file; jsonl: one JSON object a line; auto: jsonl for "
-                    ".jsonl and .ndjson files, else " +
-                        input.plain)
-        ->check(CLI::IsMember({"auto", "lines", "whole", "jsonl"}).description(""));
-    command.add_option("--field", input.field, "The field of JSON objects that holds the text")->capture_default_str();
-}
-
-Input read_input(const InputOptions& options) {
-    Input input;
-    std::vector<std::string> files = options.files;
-    if (files.empty()) files.emplace_back("-");
-    for (const std::string& file : files) {
-        const bool by_name = options.format == "auto" && (ends_with(file, ".jsonl") || ends_with(file, ".ndjson"));
-        const bool json = options.format == "jsonl" || by_name;
-        const bool whole = !json && (options.format == "auto" ? options.plain : options.format) == "whole";
-        if (whole) {
-            input.texts.push_back(read_whole(file));
-            input.records.push_back({{"file", file}});
-            continue;
-        }
-        if (file == "-") {
-            read_stream(std::cin, "standard input", json, options.field, input);
-            continue;
-        }
-        std::ifstream stream(file, std::ios::binary);
-        if (!stream) fail(file + ": could not be opened: " + std::strerror(errno));
-        read_stream(stream, file, json, options.field, input);
-    }
-    return input;
-}
 
 std::vector<std::string> take_second_texts(Input& input, const std::string& field) {
     std::vector<std::string> seconds;
@@ -102,17 +38,18 @@ std::vector<std::string> take_second_texts(Input& input, const std::string& fiel
     return seconds;
 }
 
-std::string read_whole(const std::string& file) {
-    if (file == "-") return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
-    std::ifstream stream(file, std::ios::binary);
-    if (!stream) fail(file + ": could not be opened: " + std::strerror(errno));
-    std::string content{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-    if (stream.bad()) fail(file + ": could not be read");
-    return content;
-}
-
-Output::Output(const std::string& path) {
-    if (!path.empty()) file_.emplace(path);
+Output::Output(const std::string& path, bool force) {
+    if (path.empty()) return;
+    std::error_code ec;
+    const auto status = std::filesystem::status(path, ec);
+    if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+        stream_ = path;
+        return;
+    }
+    if (std::filesystem::exists(status) && !force) {
+        throw CLI::ValidationError(path + " exists; --force overwrites it");
+    }
+    file_.emplace(path);
 }
 
 void Output::write(const void* bytes, std::size_t count) {
@@ -127,9 +64,16 @@ void Output::write_line(const Record& record) {
 void Output::commit() {
     if (file_) {
         file_->commit();
-    } else if (std::fwrite(buffer_.data(), 1, buffer_.size(), stdout) != buffer_.size() || std::fflush(stdout) != 0) {
-        fail(std::string("standard output: could not be written: ") + std::strerror(errno));
+        return;
     }
+    const std::string name = stream_.empty() ? "standard output" : stream_;
+    std::FILE* const file = stream_.empty() ? stdout : std::fopen(stream_.c_str(), "wb");
+    if (!file) fail(name + ": could not be opened: " + std::strerror(errno));
+    const bool written =
+        std::fwrite(buffer_.data(), 1, buffer_.size(), file) == buffer_.size() && std::fflush(file) == 0;
+    const int error = errno;
+    if (file != stdout) std::fclose(file);
+    if (!written) fail(name + ": could not be written: " + std::strerror(error));
 }
 
 std::string shortest(float value) {

@@ -5,7 +5,7 @@
 #include "records.hpp"
 
 #include <CLI/CLI.hpp>
-#include <bert/bert.hpp>
+#include <bert/tasks/task_model.hpp>
 
 #include <cstdlib>
 #include <map>

@@ -4,7 +4,7 @@
 # Usage: tools/install_dependencies.sh PURPOSE...
 #   build   compiler, CMake, Ninja, Eigen, nlohmann/json
 #   model   what tools/get_model.sh downloads with
-#   test    GoogleTest, CLI11, Google Benchmark, SIMDe and what the tests run
+#   test    GoogleTest, CLI11, Google Benchmark, SIMDe, libraries of the command line tool and what the tests run
 #   ci      the second compiler, formatter, script checker and emulator of .ci/run
 #
 # Needs root or sudo only where something is missing. Exit codes: 0 all there, 1 wrong call, 5 something is missing and
@@ -19,7 +19,10 @@ packages_for() {
     case "$1" in
         build) echo g++:c++ cmake:cmake ninja-build:ninja libeigen3-dev nlohmann-json3-dev ;;
         model) echo ca-certificates python3:python3 python3-pip ;;
-        test) echo libgtest-dev libcli11-dev libbenchmark-dev libsimde-dev python3:python3 git:git ;;
+        test)
+            echo libgtest-dev libcli11-dev libbenchmark-dev libsimde-dev python3:python3 git:git
+            echo libxxhash-dev libhnswlib-dev libsqlite3-dev
+            ;;
         ci)
             echo g++:g++ clang:clang++ clang-format-14 shellcheck:shellcheck ccache:ccache
             echo g++-aarch64-linux-gnu qemu-user googletest

@@ -31,9 +31,17 @@ compile_tests() {
 }
 
 compile_tests aarch64-linux-gnu-g++ arm64
-qemu-aarch64 "$build/arm64" --gtest_brief=1
+qemu-aarch64 -cpu max "$build/arm64" --gtest_brief=1  # all tables
+qemu-aarch64 -cpu cortex-a53 "$build/arm64" --gtest_brief=1 --gtest_filter='Available/Kernels*'
 compile aarch64-linux-gnu-g++ chosen-arm64 "$root/tests/emulated/chosen_kernels.cpp"
-[[ "$(qemu-aarch64 "$build/chosen-arm64")" == neon ]] || fail "ARM64 should compute with neon"
+while read -r processor expected; do
+    chosen="$(qemu-aarch64 -cpu "$processor" "$build/chosen-arm64")" || fail "$processor: $chosen"
+    [[ "$chosen" == "$expected" ]] || fail "$processor should compute with $expected, not $chosen"
+done <<'PROCESSORS'
+cortex-a53 neon
+neoverse-n1 neon_dotprod
+max neon_bf16
+PROCESSORS
 
 # What each processor computes with. An illegal instruction, where a processor lacks it, would end the program; the
 # oldest one is plain x86-64.

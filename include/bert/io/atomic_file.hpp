@@ -25,6 +25,19 @@ BERT_NAMESPACE_BEGIN
 
 namespace detail {
 
+/// Makes the name of a new file last as its content does. Not every file system can; the file is complete either way.
+inline void synchronise_folder(const std::filesystem::path& file) noexcept {
+#if defined(_WIN32)
+    (void)file;
+#else
+    const std::string folder = file.has_parent_path() ? file.parent_path().string() : ".";
+    const int descriptor = open(folder.c_str(), O_RDONLY);
+    if (descriptor < 0) return;
+    (void)fsync(descriptor);
+    close(descriptor);
+#endif
+}
+
 /// Writes beside `path` and takes its place in commit(), after the bytes have reached the disk. Without commit()
 /// nothing is left behind and a file that was there stays as it was.
 class AtomicFile {
@@ -60,7 +73,7 @@ public:
             remove();
             detail::fail(ErrorKind::file, path_, ": could not be replaced: ", ec.message());
         }
-        synchronise_folder();
+        synchronise_folder(path_);
     }
 
 private:
@@ -84,17 +97,6 @@ private:
         return _commit(_fileno(file)) == 0;
 #else
         return fsync(fileno(file)) == 0;
-#endif
-    }
-
-    /// Makes the new name last too. Not every file system can; the file itself is complete either way.
-    void synchronise_folder() const noexcept {
-#if !defined(_WIN32)
-        const std::string folder = path_.has_parent_path() ? path_.parent_path().string() : ".";
-        const int descriptor = open(folder.c_str(), O_RDONLY);
-        if (descriptor < 0) return;
-        (void)fsync(descriptor);
-        close(descriptor);
 #endif
     }
 

@@ -136,7 +136,7 @@ inline void write_head_folder(const std::filesystem::path& source, const std::fi
             std::filesystem::remove(target / name, ec);  // of a folder that is written anew
             continue;
         }
-        detail::write_whole_file(target / name, detail::read_file(source / name, std::uintmax_t{1} << 30));
+        detail::write_whole_file(target / name, detail::read_folder_file(source / name, std::uintmax_t{1} << 30));
     }
     const detail::Json json = detail::head_config_json(source, config);
     detail::write_whole_file(target / "config.json",

@@ -14,10 +14,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -69,24 +70,22 @@ inline std::string_view trim_end(std::string_view line) {
 inline void read_vocabulary_text(const std::filesystem::path& path, TokenizerConfig& config) {
     const std::string content = read_file(path, std::uintmax_t{64} << 20);
     config.source = path.string();
+    std::vector<std::pair<std::string_view, std::int32_t>> lines;
+    std::optional<std::int32_t> last_empty;  // alone, for a file of line feeds has as many lines as bytes
     std::int32_t id = 0;
     for (std::size_t start = 0; start < content.size(); ++id) {
         const std::size_t end = std::min(content.find('\n', start), content.size());
-        config.vocabulary.push_back({std::string(trim_end(std::string_view(content).substr(start, end - start))), id});
+        const std::string_view line = trim_end(std::string_view(content).substr(start, end - start));
+        if (line.empty()) last_empty = id;
+        else lines.emplace_back(line, id);
         start = end + 1;
     }
-    auto& entries = config.vocabulary;
-    std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.token < b.token; });
-    const auto last_of_equals = [&](std::size_t i) {
-        return i + 1 == entries.size() || entries[i].token != entries[i + 1].token;
-    };
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-        if (!last_of_equals(i)) continue;
-        if (kept != i) entries[kept] = std::move(entries[i]);
-        ++kept;
+    if (last_empty) lines.emplace_back(std::string_view(), *last_empty);
+    std::sort(lines.begin(), lines.end());
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        const bool last_of_equals = i + 1 == lines.size() || lines[i].first != lines[i + 1].first;
+        if (last_of_equals) config.vocabulary.push_back({std::string(lines[i].first), lines[i].second});
     }
-    entries.resize(kept);
 }
 
 /// The small JSON files beside a vocabulary: how transformers names special tokens and sets the flags of BERT.
@@ -207,7 +206,7 @@ private:
                          [](const auto& a, const auto& b) { return a.first < b.first; });
         for (auto& entry : numbered) tokens.push_back(std::move(entry.second));
 
-        std::unordered_map<std::string, std::size_t> known;
+        std::map<std::string, std::size_t> known;
         for (std::size_t i = 0; i < tokens.size(); ++i) known.emplace(tokens[i].content, i);
         const auto add = [&](AddedToken added) {
             const auto [place, is_new] = known.emplace(added.content, tokens.size());
@@ -270,9 +269,11 @@ inline TokenizerConfig load_tokenizer_config(const std::filesystem::path& path) 
     const detail::TokenizerFolder folder = is_folder ? detail::TokenizerFolder(path) : detail::TokenizerFolder();
     folder.read_names(config);
     if (is_folder && detail::is_there(path / "tokenizer.json")) {
+        detail::check_links(path / "tokenizer.json");
         detail::read_tokenizer_json(path / "tokenizer.json", config);
     } else if (!is_folder || detail::is_there(path / "vocab.txt")) {
         const std::filesystem::path vocabulary = is_folder ? path / "vocab.txt" : path;
+        if (is_folder) detail::check_links(vocabulary);
         detail::read_vocabulary_text(vocabulary, config);
         folder.complete(config, vocabulary);
     } else {

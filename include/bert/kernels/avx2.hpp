@@ -69,6 +69,25 @@ struct vec {
         return {_mm256_and_ps(a.v, _mm256_castsi256_ps(lanes_below(n)))};
     }
 
+    /// Rows become columns.
+    static BERT_ALWAYS_INLINE void transpose(vec (&rows)[size]) {
+        __m256 columns[size];  // of four rows, in halves of columns i and 4 + i
+        for (int i = 0; i < size; i += 4) {
+            const __m256 a = _mm256_unpacklo_ps(rows[i].v, rows[i + 1].v);
+            const __m256 b = _mm256_unpackhi_ps(rows[i].v, rows[i + 1].v);
+            const __m256 c = _mm256_unpacklo_ps(rows[i + 2].v, rows[i + 3].v);
+            const __m256 d = _mm256_unpackhi_ps(rows[i + 2].v, rows[i + 3].v);
+            columns[i] = _mm256_shuffle_ps(a, c, 0x44);
+            columns[i + 1] = _mm256_shuffle_ps(a, c, 0xEE);
+            columns[i + 2] = _mm256_shuffle_ps(b, d, 0x44);
+            columns[i + 3] = _mm256_shuffle_ps(b, d, 0xEE);
+        }
+        for (int i = 0; i < 4; ++i) {
+            rows[i].v = _mm256_permute2f128_ps(columns[i], columns[4 + i], 0x20);
+            rows[4 + i].v = _mm256_permute2f128_ps(columns[i], columns[4 + i], 0x31);
+        }
+    }
+
     static BERT_ALWAYS_INLINE float sum(vec a) {
         __m128 s = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
         s = _mm_add_ps(s, _mm_movehl_ps(s, s));
@@ -90,7 +109,12 @@ private:
 /// bits, which is why weights are scaled in pairs (see generic/int8.inl).
 struct dot {
     using Value = std::uint8_t;
-    static constexpr int offset = 0;  // values are stored less this
+    using Session = detail::NoSession;
+    static constexpr std::ptrdiff_t group = 4;       // features that a sum takes at a time
+    static constexpr std::ptrdiff_t step = group;    // features up to a multiple of which blocks are filled up
+    static constexpr std::ptrdiff_t extra_rows = 0;  // rows that may be read behind the last one
+    static constexpr int tile_from = 1000;           // rows from which on sum_products() does it; here never
+    static constexpr int offset = 0;                 // values are stored less this
     using Vector = __m256i;
     using Sum = __m256i;
     static BERT_ALWAYS_INLINE Sum zero() { return _mm256_setzero_si256(); }
@@ -132,14 +156,19 @@ inline constexpr int int8_row_tile = 6;
 
 // clang-format off
 #include <bert/kernels/generic/encoder.inl>
+#include <bert/kernels/generic/attention.inl>
 #include <bert/kernels/generic/linear.inl>
 #include <bert/kernels/generic/bfloat16.inl>
 #include <bert/kernels/generic/int8.inl>
 // clang-format on
 
-inline constexpr KernelTable<float> table{
-    "avx2",    kernel<FloatProduct>, kernel<Bfloat16Product>, kernel<Int8Product>, attention_scratch, attention,
-    layer_norm};
+inline constexpr KernelTable<float> table{"avx2",
+                                          kernel<FloatProduct>,
+                                          kernel<Bfloat16Product>,
+                                          kernel<Int8Product<dot>>,
+                                          attention_with<FloatHead>,
+                                          attention_with<FloatHead>,
+                                          layer_norm};
 
 }  // namespace avx2
 

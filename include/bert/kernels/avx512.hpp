@@ -73,6 +73,32 @@ struct vec {
     }
     static BERT_ALWAYS_INLINE vec first(vec a, std::ptrdiff_t n) { return {_mm512_maskz_mov_ps(lanes_below(n), a.v)}; }
 
+    static BERT_ALWAYS_INLINE void transpose(vec (&rows)[size]) {
+        __m512 columns[size];  // of four rows, in quarters of columns i, 4 + i, 8 + i and 12 + i
+        BERT_UNROLL
+        for (int i = 0; i < size; i += 4) {
+            const __m512 a = _mm512_unpacklo_ps(rows[i].v, rows[i + 1].v);
+            const __m512 b = _mm512_unpackhi_ps(rows[i].v, rows[i + 1].v);
+            const __m512 c = _mm512_unpacklo_ps(rows[i + 2].v, rows[i + 3].v);
+            const __m512 d = _mm512_unpackhi_ps(rows[i + 2].v, rows[i + 3].v);
+            columns[i] = _mm512_shuffle_ps(a, c, 0x44);
+            columns[i + 1] = _mm512_shuffle_ps(a, c, 0xEE);
+            columns[i + 2] = _mm512_shuffle_ps(b, d, 0x44);
+            columns[i + 3] = _mm512_shuffle_ps(b, d, 0xEE);
+        }
+        BERT_UNROLL
+        for (int i = 0; i < 4; ++i) {
+            const __m512 a = _mm512_shuffle_f32x4(columns[i], columns[4 + i], 0x88);
+            const __m512 b = _mm512_shuffle_f32x4(columns[i], columns[4 + i], 0xDD);
+            const __m512 c = _mm512_shuffle_f32x4(columns[8 + i], columns[12 + i], 0x88);
+            const __m512 d = _mm512_shuffle_f32x4(columns[8 + i], columns[12 + i], 0xDD);
+            rows[i].v = _mm512_shuffle_f32x4(a, c, 0x88);
+            rows[4 + i].v = _mm512_shuffle_f32x4(b, d, 0x88);
+            rows[8 + i].v = _mm512_shuffle_f32x4(a, c, 0xDD);
+            rows[12 + i].v = _mm512_shuffle_f32x4(b, d, 0xDD);
+        }
+    }
+
     static BERT_ALWAYS_INLINE float sum(vec a) {
         const __m256 h = _mm256_add_ps(_mm512_castps512_ps256(a.v),
                                        _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(a.v), 1)));
@@ -99,14 +125,19 @@ inline constexpr int float_row_tile = 8;  // 24 sums and 3 weights of the 32 reg
 
 // clang-format off
 #include <bert/kernels/generic/encoder.inl>
+#include <bert/kernels/generic/attention.inl>
 #include <bert/kernels/generic/linear.inl>
 #include <bert/kernels/generic/bfloat16.inl>
 // clang-format on
 
 // 8-bit products without VNNI are left to AVX2: no recent processor has the one without the other.
-inline constexpr KernelTable<float> table{
-    "avx512",  kernel<FloatProduct>, kernel<Bfloat16Product>, avx2::table.linear_int8, attention_scratch, attention,
-    layer_norm};
+inline constexpr KernelTable<float> table{"avx512",
+                                          kernel<FloatProduct>,
+                                          kernel<Bfloat16Product>,
+                                          avx2::table.linear_int8,
+                                          attention_with<FloatHead>,
+                                          attention_with<FloatHead>,
+                                          layer_norm};
 
 }  // namespace avx512
 

@@ -1,4 +1,5 @@
-// What AVX-512 BF16 adds to the AVX-512 VNNI kernels: products of bfloat16 pairs. Depends on kernels/avx512_vnni.
+// What AVX-512 BF16 adds to the AVX-512 VNNI kernels: products of bfloat16 pairs, in layers and in attention. Depends
+// on kernels/avx512_vnni.
 #pragma once
 
 #include <bert/kernels/avx512_vnni.hpp>
@@ -12,108 +13,79 @@ namespace avx512_bf16 {
 
 using namespace avx512;  // what is read again below hides its namesakes there
 
-#include <bert/kernels/generic/linear.inl>
-
-/// Rows rounded to bfloat16, two features to a 32-bit lane as in the weights; sums in float.
-struct Bfloat16Product {
-    using Weight = bfloat16;
+/// Pairs of bfloat16, added to a sum by one instruction.
+struct pair {
+    using Vector = __m512i;
+    using Session = detail::NoSession;
     static constexpr int row_tile = float_row_tile;
+    static constexpr std::ptrdiff_t step = 2;           // features up to a multiple of which blocks are filled up
+    static constexpr std::ptrdiff_t extra_rows = 0;     // rows that may be read behind the last one
+    static constexpr int tile_from = 1000;              // rows from which on tile() does it; here never
+    static constexpr float score_factor = 1.44269504f;  // 1/ln 2: exponential(score_factor x) = e^x
 
-    struct Rows {
-        const bfloat16* values;
-        std::ptrdiff_t stride;
-        std::ptrdiff_t depth;
-    };
-
-    static std::ptrdiff_t value_stride(std::ptrdiff_t in_features) { return round_up(in_features, vec::size); }
-    static std::size_t scratch_size(std::ptrdiff_t rows, std::ptrdiff_t in_features) {
-        return static_cast<std::size_t>(rows * value_stride(in_features)) * sizeof(bfloat16);
+    static BERT_ALWAYS_INLINE Vector load(const void* p) { return _mm512_loadu_si512(p); }
+    static BERT_ALWAYS_INLINE Vector repeat(const void* p) {
+        int two;
+        std::memcpy(&two, p, sizeof two);
+        return _mm512_set1_epi32(two);
+    }
+    static BERT_ALWAYS_INLINE vec add(vec sum, Vector weights, Vector values) {
+        return {_mm512_dpbf16_ps(sum.v, as_bfloat16(values), as_bfloat16(weights))};
     }
 
-    static Rows prepare(const LinearArguments<float, bfloat16>& a) {
-        const std::ptrdiff_t stride = value_stride(a.in_features);
-        auto* const values = reinterpret_cast<bfloat16*>(a.scratch);
-        for (std::ptrdiff_t row = 0; row < a.rows; ++row) {
-            for (std::ptrdiff_t i = 0; i < a.in_features; i += vec::size) {
-                const vec x = load_first(a.x + row * a.x_stride + i, a.in_features - i);
-                // To nearest, ties to even: what stays is the upper half.
-                const __m512i bits = _mm512_castps_si512(x.v);
-                const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-                const __m512i sum = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF)));
-                _mm256_storeu_si256(reinterpret_cast<__m256i*>(values + row * stride + i),
-                                    _mm512_cvtepi32_epi16(_mm512_srli_epi32(sum, 16)));
-            }
-        }
-        return {values, stride, a.in_features};
+    /// The numbers of two vectors, those of `a` before those of `b`.
+    static BERT_ALWAYS_INLINE Vector round(vec a, vec b) {
+        const __m512bh rounded = _mm512_cvtne2ps_pbh(b.v, a.v);
+        Vector bits;
+        std::memcpy(&bits, &rounded, sizeof bits);
+        return bits;
     }
-
-    static std::ptrdiff_t panel_size(std::ptrdiff_t in_features) {
-        return avx512::Bfloat16Product::panel_size(in_features);
+    /// Numbers of the first half and of the second in turn.
+    static BERT_ALWAYS_INLINE Vector interleave(Vector halves) {
+        const __m512i numbers = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        const __m512i order =
+            _mm512_or_si512(numbers, _mm512_slli_epi32(_mm512_add_epi32(numbers, _mm512_set1_epi32(16)), 16));
+        return _mm512_permutexvar_epi16(order, halves);
     }
-    static void pack_panel(const float* weights, std::ptrdiff_t width, std::ptrdiff_t in_features, bfloat16* packed) {
-        avx512::Bfloat16Product::pack_panel(weights, width, in_features, packed);
+    static BERT_ALWAYS_INLINE vec bits(Vector a) { return {_mm512_castsi512_ps(a)}; }
+    /// Half a vector: vec::size numbers.
+    static BERT_ALWAYS_INLINE void store(void* p, vec a) {
+        const __m256bh rounded = _mm512_cvtneps_pbh(a.v);
+        std::memcpy(p, &rounded, sizeof rounded);
     }
-
-    struct Block {
-        const bfloat16* weights;
-        std::ptrdiff_t first;
-        std::ptrdiff_t size;
-        std::ptrdiff_t steps() const { return (size + 1) / 2; }
-    };
-    static constexpr std::ptrdiff_t depth_block = 768;
-    struct Unpacked {};
-
-    static Block unpack(const bfloat16*& panel, std::ptrdiff_t first, std::ptrdiff_t size, Unpacked&) {
-        const Block block{panel, first, size};
-        panel += panel_width * round_up(size, 2);
-        return block;
-    }
-
-    template <int Height>
-    static BERT_ALWAYS_INLINE void multiply(const Rows& x, std::ptrdiff_t row, const Block& block, float* out,
-                                            detail::Ahead ahead) {
-        vec sums[Height][panel_vecs];
-        for (int r = 0; r < Height; ++r) {
-            for (int v = 0; v < panel_vecs; ++v) {
-                sums[r][v] = block.first > 0 ? vec::load(out + r * panel_width + v * vec::size) : vec::zero();
-            }
-        }
-        const bfloat16* const first = x.values + row * x.stride + block.first;
-        const bfloat16* panel = block.weights;
-        for (std::ptrdiff_t k = 0; k < block.size; k += 2) {
-            ahead.fetch();
-            __m512i weights[panel_vecs];
-            for (int v = 0; v < panel_vecs; ++v) weights[v] = _mm512_loadu_si512(panel + 2 * v * vec::size);
-            for (int r = 0; r < Height; ++r) {
-                int two;
-                std::memcpy(&two, first + r * x.stride + k, sizeof two);
-                const __m512i values = _mm512_set1_epi32(two);
-                for (int v = 0; v < panel_vecs; ++v) {
-                    sums[r][v].v = _mm512_dpbf16_ps(sums[r][v].v, as_bfloat16(values), as_bfloat16(weights[v]));
-                }
-            }
-            panel += 2 * panel_width;
-        }
-        for (int r = 0; r < Height; ++r) {
-            for (int v = 0; v < panel_vecs; ++v) vec::store(out + r * panel_width + v * vec::size, sums[r][v]);
-        }
+    /// 2^x for x <= 0 within 1e-4 of itself.
+    static BERT_ALWAYS_INLINE vec exponential(vec x) {
+        const __m512 clamped = _mm512_max_ps(x.v, _mm512_set1_ps(-200.0f));  // -infinity less itself is no number
+        const __m512 n = _mm512_roundscale_ps(clamped, _MM_FROUND_TO_NEAREST_INT);
+        const vec f{_mm512_sub_ps(clamped, n)};
+        vec p = vec::fma(vec::set(5.51716685e-2f), f, vec::set(2.42611125e-1f));
+        p = vec::fma(vec::fma(p, f, vec::set(6.93260968e-1f)), f, vec::set(9.99928057e-1f));
+        return {_mm512_scalef_ps(p.v, n)};
     }
 
 private:
-    /// The same bits as the type the intrinsic takes, for which there is no cast.
-    static BERT_ALWAYS_INLINE __m512bh as_bfloat16(__m512i bits) {
+    /// The same bits as the type the intrinsics take, for which there is no cast.
+    static BERT_ALWAYS_INLINE __m512bh as_bfloat16(Vector bits) {
         __m512bh values;
         std::memcpy(&values, &bits, sizeof values);
         return values;
     }
 };
 
+using Bfloat16Layout = avx512::Bfloat16Product;
+
+// clang-format off
+#include <bert/kernels/generic/attention.inl>
+#include <bert/kernels/generic/linear.inl>
+#include <bert/kernels/generic/bfloat16_pairs.inl>
+// clang-format on
+
 inline constexpr KernelTable<float> table{"avx512_bf16",
                                           avx512::table.linear,
-                                          kernel<Bfloat16Product>,
+                                          kernel<Bfloat16PairProduct<pair>>,
                                           avx512_vnni::table.linear_int8,
-                                          avx512::table.attention_scratch,
                                           avx512::table.attention,
+                                          attention_with<Bfloat16Head<pair>>,
                                           avx512::table.layer_norm};
 
 }  // namespace avx512_bf16

@@ -15,6 +15,11 @@ using namespace avx512;  // what is read again below hides its namesakes there
 /// See avx2::dot: here one instruction takes all four features of a sum.
 struct dot {
     using Value = std::uint8_t;
+    using Session = detail::NoSession;
+    static constexpr std::ptrdiff_t group = 4;
+    static constexpr std::ptrdiff_t step = group;
+    static constexpr std::ptrdiff_t extra_rows = 0;
+    static constexpr int tile_from = 1000;
     using Vector = __m512i;
     using Sum = __m512i;
     static constexpr int offset = 0;
@@ -26,13 +31,21 @@ struct dot {
         return _mm512_set1_epi32(four);
     }
     static BERT_ALWAYS_INLINE Sum add(Sum sum, Vector weights, Vector values) {
+#if defined(BERT_GCC_ASM)
+        // GCC copies every sum before and after its own builtin (GCC bug 100865 and kin): twice the time.
+        __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(values), "vm"(weights));
+        return sum;
+#else
         return _mm512_dpbusd_epi32(sum, values, weights);
+#endif
     }
-    static BERT_ALWAYS_INLINE vec to_float(Sum sum) { return {_mm512_cvtepi32_ps(sum)}; }
+    static BERT_ALWAYS_INLINE vec to_float(Sum sum) {
+        return {_mm512_cvtepi32_ps(sum)};
+    }
     static BERT_ALWAYS_INLINE void quantise(Value* to, vec x, int zero_point) {
-        __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(x.v), _mm512_set1_epi32(zero_point));
-        q = _mm512_min_epi32(_mm512_max_epi32(q, _mm512_setzero_si512()), _mm512_set1_epi32(255));
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(q));
+        const __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(x.v), _mm512_set1_epi32(zero_point));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
+                         _mm512_cvtusepi32_epi8(_mm512_max_epi32(q, _mm512_setzero_si512())));
     }
 };
 
@@ -43,13 +56,9 @@ inline constexpr int int8_row_tile = 8;  // 24 sums and 3 weights of the 32 regi
 #include <bert/kernels/generic/int8.inl>
 // clang-format on
 
-inline constexpr KernelTable<float> table{"avx512_vnni",
-                                          avx512::table.linear,
-                                          avx512::table.linear_bfloat16,
-                                          kernel<Int8Product>,
-                                          avx512::table.attention_scratch,
-                                          avx512::table.attention,
-                                          avx512::table.layer_norm};
+inline constexpr KernelTable<float> table{
+    "avx512_vnni",           avx512::table.linear,           avx512::table.linear_bfloat16, kernel<Int8Product<dot>>,
+    avx512::table.attention, avx512::table.narrow_attention, avx512::table.layer_norm};
 
 }  // namespace avx512_vnni
 

@@ -11,6 +11,16 @@
 #else
 #include <cpuid.h>
 #endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+#elif defined(BERT_ARM64) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(BERT_ARM64) && defined(__APPLE__)
+#include <sys/sysctl.h>
+
+#include <cstddef>
 #endif
 
 BERT_NAMESPACE_BEGIN
@@ -23,6 +33,10 @@ struct CpuFeatures {
     bool avx512 = false;  ///< F, BW, DQ and VL
     bool avx512_vnni = false;
     bool avx512_bf16 = false;
+    bool amx = false;  ///< tiles of 8-bit integers and bfloat16, beside all of AVX-512 above
+    bool neon_dotprod = false;
+    bool neon_i8mm = false;
+    bool neon_bf16 = false;
 };
 
 #if defined(BERT_X86)
@@ -58,6 +72,18 @@ inline std::uint64_t saved_states() noexcept {
 #endif
 }
 
+/// Whether the operating system lets this process use AMX, which on Linux has to be asked for
+/// (https://docs.kernel.org/arch/x86/xstate.html).
+inline bool may_use_tiles() noexcept {
+#if defined(__linux__)
+    constexpr long request_permission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+    constexpr long tile_data = 18;
+    return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+    return false;
+#endif
+}
+
 }  // namespace detail
 
 /// Asks the processor.
@@ -80,6 +106,36 @@ inline CpuFeatures detect_cpu() noexcept {
         features.avx_vnni = features.avx2_fma && bit(seven_one.eax, 4);
         features.avx512_bf16 = features.avx512 && bit(seven_one.eax, 5);
     }
+    const bool saves_tiles = (states & 0x60000) == 0x60000;
+    features.amx = features.avx512_vnni && features.avx512_bf16 && saves_tiles && bit(seven.edx, 22) &&
+                   bit(seven.edx, 24) && bit(seven.edx, 25) && detail::may_use_tiles();
+    return features;
+}
+
+#elif defined(BERT_ARM64) && defined(__linux__)
+
+/// Asks the operating system: the bits of AT_HWCAP and AT_HWCAP2 are part of the kernel's interface.
+inline CpuFeatures detect_cpu() noexcept {
+    CpuFeatures features;
+    features.neon_dotprod = (getauxval(AT_HWCAP) & (1ul << 20)) != 0;
+    features.neon_i8mm = features.neon_dotprod && (getauxval(AT_HWCAP2) & (1ul << 13)) != 0;
+    features.neon_bf16 = features.neon_i8mm && (getauxval(AT_HWCAP2) & (1ul << 14)) != 0;
+    return features;
+}
+
+#elif defined(BERT_ARM64) && defined(__APPLE__)
+
+/// Asks the operating system.
+inline CpuFeatures detect_cpu() noexcept {
+    const auto has = [](const char* name) {
+        int value = 0;
+        std::size_t size = sizeof value;
+        return sysctlbyname(name, &value, &size, nullptr, 0) == 0 && value != 0;
+    };
+    CpuFeatures features;
+    features.neon_dotprod = has("hw.optional.arm.FEAT_DotProd");
+    features.neon_i8mm = features.neon_dotprod && has("hw.optional.arm.FEAT_I8MM");
+    features.neon_bf16 = features.neon_i8mm && has("hw.optional.arm.FEAT_BF16");
     return features;
 }
 

@@ -13,11 +13,13 @@
 
 #include <arm_neon.h>
 
+// NEON is part of every 64-bit ARM; the region is for its optimisation level.
+BERT_TARGET_BEGIN(BERT_ARM_TARGET("+simd", "neon"))
 BERT_NAMESPACE_BEGIN
 
 namespace neon {
 
-/// Four floats; see avx2::vec. NEON is part of every 64-bit ARM, so no target region is needed.
+/// Four floats; see avx2::vec.
 struct vec {
     static constexpr int size = 4;
     float32x4_t v;
@@ -65,6 +67,18 @@ struct vec {
         const uint32x4_t lanes = vcltq_s32(vld1q_s32(order), vdupq_n_s32(static_cast<std::int32_t>(n)));
         return {vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(a.v), lanes))};
     }
+
+    static BERT_ALWAYS_INLINE void transpose(vec (&rows)[size]) {
+        const float64x2_t a = vreinterpretq_f64_f32(vtrn1q_f32(rows[0].v, rows[1].v));
+        const float64x2_t b = vreinterpretq_f64_f32(vtrn2q_f32(rows[0].v, rows[1].v));
+        const float64x2_t c = vreinterpretq_f64_f32(vtrn1q_f32(rows[2].v, rows[3].v));
+        const float64x2_t d = vreinterpretq_f64_f32(vtrn2q_f32(rows[2].v, rows[3].v));
+        rows[0].v = vreinterpretq_f32_f64(vtrn1q_f64(a, c));
+        rows[1].v = vreinterpretq_f32_f64(vtrn1q_f64(b, d));
+        rows[2].v = vreinterpretq_f32_f64(vtrn2q_f64(a, c));
+        rows[3].v = vreinterpretq_f32_f64(vtrn2q_f64(b, d));
+    }
+
     static BERT_ALWAYS_INLINE float sum(vec a) { return vaddvq_f32(a.v); }
     static BERT_ALWAYS_INLINE float largest(vec a) { return vmaxvq_f32(a.v); }
 };
@@ -73,6 +87,11 @@ struct vec {
 /// then fit into 16 bits.
 struct dot {
     using Value = std::int8_t;
+    using Session = detail::NoSession;
+    static constexpr std::ptrdiff_t group = 4;
+    static constexpr std::ptrdiff_t step = group;
+    static constexpr std::ptrdiff_t extra_rows = 0;
+    static constexpr int tile_from = 1000;
     using Vector = int8x16_t;
     /// Two neighbouring lanes make the sum of one output.
     struct Sum {
@@ -107,17 +126,23 @@ inline constexpr int int8_row_tile = 3;   // a sum takes two registers
 
 // clang-format off
 #include <bert/kernels/generic/encoder.inl>
+#include <bert/kernels/generic/attention.inl>
 #include <bert/kernels/generic/linear.inl>
 #include <bert/kernels/generic/bfloat16.inl>
 #include <bert/kernels/generic/int8.inl>
 // clang-format on
 
-inline constexpr KernelTable<float> table{
-    "neon",    kernel<FloatProduct>, kernel<Bfloat16Product>, kernel<Int8Product>, attention_scratch, attention,
-    layer_norm};
+inline constexpr KernelTable<float> table{"neon",
+                                          kernel<FloatProduct>,
+                                          kernel<Bfloat16Product>,
+                                          kernel<Int8Product<dot>>,
+                                          attention_with<FloatHead>,
+                                          attention_with<FloatHead>,
+                                          layer_norm};
 
 }  // namespace neon
 
 BERT_NAMESPACE_END
+BERT_TARGET_END
 
 #endif

@@ -225,7 +225,8 @@ void layer_norm(T* x, std::ptrdiff_t stride, std::ptrdiff_t rows, std::ptrdiff_t
         mean /= static_cast<T>(n);
         T variance = 0;
         for (std::ptrdiff_t i = 0; i < n; ++i) variance += (x[i] - mean) * (x[i] - mean);
-        const T scale = T(1) / std::sqrt(variance / static_cast<T>(n) + epsilon);
+        // Where the squares overflow, NaN, which is noticed, and not 0.
+        const T scale = T(1) / std::sqrt(variance / static_cast<T>(n) + epsilon) + (variance - variance);
         for (std::ptrdiff_t i = 0; i < n; ++i) x[i] = (x[i] - mean) * scale * weight[i] + bias[i];
     }
 }
@@ -235,8 +236,8 @@ inline constexpr KernelTable<T> table{"scalar",
                                       kernel<T, T, Plain<T, T>>,
                                       kernel<T, bfloat16, Plain<T, bfloat16>>,
                                       kernel<T, std::int8_t, Int8<T>>,
-                                      attention_scratch,
-                                      attention<T>,
+                                      {attention_scratch, attention<T>},
+                                      {attention_scratch, attention<T>},
                                       layer_norm<T>};
 
 }  // namespace scalar

@@ -67,6 +67,17 @@ struct vec {
         return {_mm_and_ps(a.v, _mm_castsi128_ps(lanes))};
     }
 
+    static BERT_ALWAYS_INLINE void transpose(vec (&rows)[size]) {
+        const __m128 a = _mm_unpacklo_ps(rows[0].v, rows[1].v);
+        const __m128 b = _mm_unpackhi_ps(rows[0].v, rows[1].v);
+        const __m128 c = _mm_unpacklo_ps(rows[2].v, rows[3].v);
+        const __m128 d = _mm_unpackhi_ps(rows[2].v, rows[3].v);
+        rows[0].v = _mm_movelh_ps(a, c);
+        rows[1].v = _mm_movehl_ps(c, a);
+        rows[2].v = _mm_movelh_ps(b, d);
+        rows[3].v = _mm_movehl_ps(d, b);
+    }
+
     static BERT_ALWAYS_INLINE float sum(vec a) {
         const __m128 s = _mm_add_ps(a.v, _mm_movehl_ps(a.v, a.v));
         return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
@@ -82,6 +93,7 @@ inline constexpr int float_row_tile = 6;  // 12 sums, 2 weights, a value and a p
 
 // clang-format off
 #include <bert/kernels/generic/encoder.inl>
+#include <bert/kernels/generic/attention.inl>
 #include <bert/kernels/generic/linear.inl>
 #include <bert/kernels/generic/bfloat16.inl>
 // clang-format on
@@ -91,8 +103,8 @@ inline constexpr KernelTable<float> table{"sse2",
                                           kernel<FloatProduct>,
                                           kernel<Bfloat16Product>,
                                           scalar::table<float>.linear_int8,
-                                          attention_scratch,
-                                          attention,
+                                          attention_with<FloatHead>,
+                                          attention_with<FloatHead>,
                                           layer_norm};
 
 }  // namespace sse2

@@ -47,7 +47,7 @@ struct AttentionArguments {
     T scale;
     const std::uint8_t* mask;  ///< 0 for keys to leave out, or null for none; every query keeps one key at least
     bool causal;               ///< query i takes part in the keys [0, keys - queries + i] only; keys >= queries
-    T* scratch;                ///< KernelTable::attention_scratch values
+    T* scratch;                ///< AttentionKernel::scratch_size values
     T* probabilities;          ///< queries x keys, or null where nobody asks
     T* out;                    ///< queries x head_dim
     std::ptrdiff_t out_stride;
@@ -56,9 +56,9 @@ struct AttentionArguments {
 /// Products with weights of type W. Weights are packed into panels: panel_width outputs side by side, for one input
 /// feature (or as many as one instruction takes) after another, the last panel filled up with zeros.
 ///
-/// With bfloat16 weights, sums are kept in float; the table avx512_bf16 rounds activations to bfloat16 as well. With
-/// int8 weights, `int8_block` features of an output share a scale, and activations are quantised on the way: as many
-/// features of a row share a scale and a zero point. The integers are the same with every table.
+/// With bfloat16 weights, sums are kept in float; the tables avx512_bf16 and neon_bf16 round activations to bfloat16 as
+/// well. With int8 weights, `int8_block` features of an output share a scale, and activations are quantised on the way:
+/// as many features of a row share a scale and a zero point. The integers are the same with every table.
 template <class T, class W>
 struct LinearKernel {
     std::ptrdiff_t panel_width;
@@ -71,9 +71,17 @@ struct LinearKernel {
     void (*run)(const LinearArguments<T, W>& arguments);
 };
 
+/// Attention of one head.
+template <class T>
+struct AttentionKernel {
+    /// Values of scratch memory that run() needs.
+    std::size_t (*scratch_size)(std::ptrdiff_t keys, std::ptrdiff_t head_dim);
+    void (*run)(const AttentionArguments<T>& arguments);
+};
+
 /// Input features that share a scale where weights and activations are quantised to 8 bits: few enough for outliers to
 /// harm few others, enough for the integers to do most of the work. A multiple of 16.
-inline constexpr std::ptrdiff_t int8_block = 128;
+inline constexpr std::ptrdiff_t int8_block = 192;
 
 /// What the layers call. T is the type of activations.
 ///
@@ -88,11 +96,10 @@ struct KernelTable {
     LinearKernel<T, bfloat16> linear_bfloat16;
     LinearKernel<T, std::int8_t> linear_int8;
 
-    /// Values of scratch memory that attention() needs.
-    std::size_t (*attention_scratch)(std::ptrdiff_t keys, std::ptrdiff_t head_dim);
-
-    /// See AttentionArguments.
-    void (*attention)(const AttentionArguments<T>& arguments);
+    AttentionKernel<T> attention;
+    /// For models whose weights are narrower than T. The tables avx512_bf16 and neon_bf16 round queries, keys, values
+    /// and probabilities to bfloat16 here; with the others it is the same as `attention`.
+    AttentionKernel<T> narrow_attention;
 
     /// Normalises `rows` rows of n values in place: (x - mean)/sqrt(variance + epsilon) * weight + bias.
     void (*layer_norm)(T* x, std::ptrdiff_t stride, std::ptrdiff_t rows, std::ptrdiff_t n, const T* weight,
@@ -109,6 +116,16 @@ const LinearKernel<T, W>& linear_kernel(const KernelTable<T>& table) noexcept {
     } else {
         static_assert(std::is_same_v<W, std::int8_t>, "weights are of the activations' type, bfloat16 or int8");
         return table.linear_int8;
+    }
+}
+
+/// The attention of a table in models with weights of type W.
+template <class W, class T>
+const AttentionKernel<T>& attention_kernel(const KernelTable<T>& table) noexcept {
+    if constexpr (std::is_same_v<W, T>) {
+        return table.attention;
+    } else {
+        return table.narrow_attention;
     }
 }
 

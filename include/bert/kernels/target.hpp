@@ -26,6 +26,15 @@
 #define BERT_PREFETCH(address) static_cast<void>(address)
 #endif
 
+// Before a loop of few and constant turns whose arrays should be registers.
+#if defined(__clang__)
+#define BERT_UNROLL BERT_DETAIL_PRAGMA(clang loop unroll(full))
+#elif defined(__GNUC__)
+#define BERT_UNROLL BERT_DETAIL_PRAGMA(GCC unroll 16)
+#else
+#define BERT_UNROLL
+#endif
+
 #if defined(__clang__)
 #define BERT_TARGET_BEGIN(isa) \
     BERT_DETAIL_PRAGMA(clang attribute push(__attribute__((target(isa))), apply_to = function))
@@ -45,6 +54,15 @@
 #define BERT_ALWAYS_INLINE __forceinline
 #endif
 
+// A target of ARM64 as each compiler calls it, and whether there are intrinsics for one that the flags do not name.
+#if defined(__clang__)
+#define BERT_ARM_TARGET(gcc, clang) clang
+#define BERT_ARM_TARGETS (__clang_major__ >= 16)
+#else
+#define BERT_ARM_TARGET(gcc, clang) gcc
+#define BERT_ARM_TARGETS (__GNUC__ >= 10)
+#endif
+
 BERT_NAMESPACE_BEGIN
 
 namespace detail {
@@ -52,14 +70,30 @@ namespace detail {
 /// Memory to bring near in the course of a loop, some bytes at every step: fetched all at once, it would have to come
 /// faster than memory is, and the loops after it would leave memory idle.
 struct Ahead {
-    const std::byte* next = nullptr;
-    std::ptrdiff_t step = 0;  // bytes
+    const std::byte* next;
+    std::ptrdiff_t step;  // bytes
 
+    /// With a step that multiplies `rows` rows. Few tiles of rows take up to three cache lines at each; a row or two
+    /// take less time than that many instructions, and leave more to the processor's own foresight.
+    template <int Rows>
     BERT_ALWAYS_INLINE void fetch() {
         BERT_PREFETCH(next);
+        if constexpr (Rows > 2) {
+            BERT_PREFETCH(next + 64);
+            BERT_PREFETCH(next + 128);
+        }
         next += step;
     }
 };
+
+/// Nothing to bring near.
+struct NothingAhead {
+    template <int Rows>
+    BERT_ALWAYS_INLINE void fetch() {}
+};
+
+/// Products for which the processor needs no preparation.
+struct NoSession {};
 
 }  // namespace detail
 

@@ -215,6 +215,7 @@ public:
     /// See MaskedLmHead::forward().
     void forward(const ConstRows<float>& x, Rows<float> logits, Workspace& workspace) const {
         std::visit([&](const auto& head) { head.forward(x, logits, workspace); }, head_);
+        detail::check_outputs<float>(logits);
     }
 
     /// Calls function(row number, logits of vocab_size() values) for each row of x (n x hidden). Few rows are computed

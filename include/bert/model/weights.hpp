@@ -3,6 +3,7 @@
 #pragma once
 
 #include <bert/core/arena.hpp>
+#include <bert/core/finite.hpp>
 #include <bert/core/float16.hpp>
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
@@ -15,7 +16,6 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
-#include <numeric>
 #include <set>
 #include <string>
 #include <string_view>
@@ -96,13 +96,15 @@ public:
         return values;
     }
 
-    /// An embedding table that stays in the file. Errors: as matrix().
+    /// An embedding table that stays in the file: whether its values are finite is seen when they are looked up.
+    /// Errors: as matrix(), but for that.
     EmbeddingTable table(const std::string& name, Index rows, Index cols) {
         const TensorView& tensor = get(name, {rows, cols});
         const auto format = tensor.dtype == DType::f16    ? EmbeddingTable::Format::f16
                             : tensor.dtype == DType::bf16 ? EmbeddingTable::Format::bf16
                                                           : EmbeddingTable::Format::f32;
-        return EmbeddingTable(tensor.data, format, rows, cols, tensor.file);
+        return EmbeddingTable(tensor.data, format, rows, cols, tensor.file,
+                              tensor.path.string() + ": tensor \"" + tensor.name + "\"");
     }
 
     /// The dense layers `names` (each "<name>.weight" and "<name>.bias", in_features -> out_features) as one layer
@@ -162,7 +164,7 @@ public:
             }
             const auto zeros =
                 std::make_shared<std::vector<std::byte>>(static_cast<std::size_t>(hidden) * sizeof(float));
-            return EmbeddingTable(zeros->data(), EmbeddingTable::Format::f32, 1, hidden, zeros);
+            return EmbeddingTable(zeros->data(), EmbeddingTable::Format::f32, 1, hidden, zeros, "no token types");
         };
         return Embeddings<T>(table("embeddings.word_embeddings.weight", config.vocab_size, hidden),
                              table("embeddings.position_embeddings.weight", config.max_position_embeddings, hidden),
@@ -243,15 +245,7 @@ private:
 
     template <class T>
     static void check_finite(const TensorView& tensor, const T* values) {
-        // x - x is 0 for finite numbers and NaN for others. Several sums at once keep the processor busy.
-        T sums[8] = {};
-        const auto count = static_cast<std::size_t>(tensor.elements());
-        std::size_t i = 0;
-        for (; i + 8 <= count; i += 8) {
-            for (std::size_t j = 0; j < 8; ++j) sums[j] += values[i + j] - values[i + j];
-        }
-        for (; i < count; ++i) sums[0] += values[i] - values[i];
-        if (!(std::accumulate(sums, sums + 8, T(0)) == T(0))) {
+        if (!detail::all_finite(values, static_cast<std::size_t>(tensor.elements()))) {
             detail::fail(ErrorKind::format, tensor.path, ": tensor \"", tensor.name, "\" holds infinities or NaNs");
         }
     }

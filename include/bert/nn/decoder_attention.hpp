@@ -47,7 +47,7 @@ struct KeyValueRows {
 /// context = the heads of all sequences side by side. q: tokens x hidden, sequence i having the rows [offsets[i],
 /// offsets[i + 1]) and looking at key_values(i).
 template <class T, class KeyValues>
-void attend_to(const KernelTable<T>& kernels, const Rows<T>& q, const std::vector<Index>& offsets, Index heads,
+void attend_to(const AttentionKernel<T>& kernel, const Rows<T>& q, const std::vector<Index>& offsets, Index heads,
                bool causal, const KeyValues& key_values, Rows<T> context, Workspace& workspace) {
     const Index hidden = context.cols();
     const Index head_dim = hidden / heads;
@@ -55,7 +55,7 @@ void attend_to(const KernelTable<T>& kernels, const Rows<T>& q, const std::vecto
     const std::size_t sequences = offsets.size() - 1;
     Index most = 0;
     for (std::size_t i = 0; i < sequences; ++i) most = std::max(most, key_values(i).count);
-    const std::size_t scratch_size = kernels.attention_scratch(most, head_dim);
+    const std::size_t scratch_size = kernel.scratch_size(most, head_dim);
     T* const scratch = workspace.take<T>(workspace.workers() * scratch_size);
     workspace.run(sequences * static_cast<std::size_t>(heads), [&](std::size_t task, std::size_t worker) {
         const std::size_t sequence = task / static_cast<std::size_t>(heads);
@@ -78,7 +78,7 @@ void attend_to(const KernelTable<T>& kernels, const Rows<T>& q, const std::vecto
         a.probabilities = nullptr;
         a.out = context.data() + begin * context.outerStride() + column;
         a.out_stride = context.outerStride();
-        kernels.attention(a);
+        kernel.run(a);
     });
 }
 
@@ -133,7 +133,8 @@ public:
             return detail::KeyValueRows<Scalar>{cache.rows(layer),
                                                 cache.size() + batch.texts.offsets[i + 1] - batch.texts.offsets[i]};
         };
-        detail::attend_to<Scalar>(output_.kernels(), qkv, batch.texts.offsets, heads_, true, seen, context, workspace);
+        detail::attend_to<Scalar>(attention_kernel<W>(output_.kernels()), qkv, batch.texts.offsets, heads_, true, seen,
+                                  context, workspace);
         output_.forward_add(context, x, y, workspace);
     }
 
@@ -181,7 +182,8 @@ public:
         const auto seen = [&](std::size_t i) {
             return detail::KeyValueRows<Scalar>{batch.sources[i]->rows(layer), batch.sources[i]->size()};
         };
-        detail::attend_to<Scalar>(output_.kernels(), q, batch.texts.offsets, heads_, false, seen, context, workspace);
+        detail::attend_to<Scalar>(attention_kernel<W>(output_.kernels()), q, batch.texts.offsets, heads_, false, seen,
+                                  context, workspace);
         output_.forward_add(context, x, y, workspace);
     }
 

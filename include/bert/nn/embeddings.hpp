@@ -1,6 +1,7 @@
 // The input of the encoder: word, position and token type embeddings, added and normalised. Depends on core and nn.
 #pragma once
 
+#include <bert/core/finite.hpp>
 #include <bert/core/float16.hpp>
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -22,9 +24,11 @@ class EmbeddingTable {
 public:
     enum class Format { f32, f16, bf16 };
 
-    /// `data`: rows x cols values of `format`, row-major, of any alignment; `owner` keeps them alive.
-    EmbeddingTable(const std::byte* data, Format format, Index rows, Index cols, std::shared_ptr<const void> owner)
-        : data_(data), format_(format), rows_(rows), cols_(cols), owner_(std::move(owner)) {}
+    /// `data`: rows x cols values of `format`, row-major, of any alignment; `owner` keeps them alive. `name` is what
+    /// errors call the table.
+    EmbeddingTable(const std::byte* data, Format format, Index rows, Index cols, std::shared_ptr<const void> owner,
+                   std::string name = "the embedding table")
+        : data_(data), format_(format), rows_(rows), cols_(cols), owner_(std::move(owner)), name_(std::move(name)) {}
 
     Index rows() const noexcept { return rows_; }
     Index cols() const noexcept { return cols_; }
@@ -36,6 +40,15 @@ public:
             case Format::f32: add_values<float>(row, out); break;
             case Format::f16: add_values<float16>(row, out); break;
             case Format::bf16: add_values<bfloat16>(row, out); break;
+        }
+    }
+
+    /// Errors: format, where row `row` (which must be in range) holds infinities or NaNs.
+    void check_row(Index row) const {
+        std::vector<float> values(static_cast<std::size_t>(cols_));
+        add_row(row, values.data());
+        if (!detail::all_finite(values.data(), values.size())) {
+            detail::fail(ErrorKind::format, name_, " is not finite: row ", row, " holds infinities or NaNs");
         }
     }
 
@@ -55,6 +68,7 @@ private:
     Index rows_;
     Index cols_;
     std::shared_ptr<const void> owner_;
+    std::string name_;
 };
 
 /// LayerNorm(word[id] + position[i] + token_type[type]), i being the token's place in its own text (Devlin et al. 2018,
@@ -119,7 +133,7 @@ public:
     }
 
     /// x = embeddings of a checked batch: tokens x hidden. `first_positions`, one per text, is given where texts are
-    /// the continuations of others.
+    /// the continuations of others. Errors: format (a row of a table, or the sum of rows, is not finite).
     void forward(const Batch& batch, Rows<T> x, Workspace& workspace,
                  const std::vector<Index>* first_positions = nullptr) const {
         for (Index text = 0; text < batch.texts(); ++text) {
@@ -133,6 +147,13 @@ public:
                 word_.add_row(batch.ids[at], row);
                 token_type_.add_row(batch.type_ids[at], row);
                 position_.add_row(before + i, row);
+                if (!detail::all_finite(row, static_cast<std::size_t>(hidden_size()))) {
+                    word_.check_row(batch.ids[at]);
+                    token_type_.check_row(batch.type_ids[at]);
+                    position_.check_row(before + i);
+                    detail::fail(ErrorKind::format, "text ", text, ", token ", i,
+                                 ": the sum of its embeddings is not finite: they are too large");
+                }
             }
         }
         norm_.forward(x, workspace);

@@ -4,6 +4,7 @@
 #include <bert/core/activation.hpp>
 #include <bert/core/arena.hpp>
 #include <bert/core/buffer.hpp>
+#include <bert/core/finite.hpp>
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
 #include <bert/kernels/dispatch.hpp>
@@ -19,22 +20,54 @@ BERT_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// Rows that one task of a parallel loop computes: a multiple of every kernel's tile, and few enough that the rows of a
-/// feed-forward layer stay in the cache while the weights stream by.
+/// The most rows that one task of a parallel loop computes: few enough that the rows of a feed-forward layer stay in
+/// the cache while the weights stream by.
 inline constexpr Index row_block = 48;
 
-inline std::size_t row_blocks(Index rows) {
-    return static_cast<std::size_t>((rows + row_block - 1) / row_block);
-}
+/// Rows in blocks of about the same size, as many as the threads can share evenly.
+class RowBlocks {
+public:
+    RowBlocks(Index rows, std::size_t workers)
+        : rows_(rows), tiles_((rows + tile - 1) / tile), count_((rows + row_block - 1) / row_block) {
+        const auto threads = static_cast<Index>(workers);
+        if (count_ > threads) count_ = std::min((count_ + threads - 1) / threads * threads, tiles_);
+    }
+
+    Index count() const noexcept { return count_; }
+    Index begin(Index block) const noexcept { return std::min(tiles_ * block / count_ * tile, rows_); }
+    Index end(Index block) const noexcept { return begin(block + 1); }
+
+private:
+    static constexpr Index tile = 8;  // rows that kernels like to take together
+
+    Index rows_;
+    Index tiles_;
+    Index count_;
+};
 
 /// Calls function(first, last, workspace of the worker) for blocks of rows of [0, rows), spread over the threads.
 template <class Function>
 void for_row_blocks(Index rows, Workspace& workspace, const Function& function) {
     workspace.prepare_workers();
-    workspace.run(row_blocks(rows), [&](std::size_t task, std::size_t worker) {
-        const Index first = static_cast<Index>(task) * row_block;
-        function(first, std::min(first + row_block, rows), workspace.worker(worker));
+    const RowBlocks blocks(rows, workspace.workers());
+    workspace.run(static_cast<std::size_t>(blocks.count()), [&](std::size_t task, std::size_t worker) {
+        const auto block = static_cast<Index>(task);
+        function(blocks.begin(block), blocks.end(block), workspace.worker(worker));
     });
+}
+
+}  // namespace detail
+
+namespace detail {
+
+/// Fails where what a head computed from finite hidden states is not finite: its weights are too large. Errors: format.
+template <class T>
+void check_outputs(const ConstRows<T>& outputs) {
+    for (Index row = 0; row < outputs.rows(); ++row) {
+        if (all_finite(outputs.data() + row * outputs.outerStride(), static_cast<std::size_t>(outputs.cols())))
+            continue;
+        fail(ErrorKind::format, "an output of the model's head is not finite: its weights make numbers too large");
+    }
 }
 
 }  // namespace detail
@@ -137,10 +170,10 @@ private:
     void compute(const ConstRows<Scalar>& x, Activation activation, const Scalar* residual, Index residual_stride,
                  Rows<Scalar>& y, Workspace& workspace) const {
         // Short inputs keep all threads busy too: where blocks of rows are few, the outputs are split as well.
-        const auto row_blocks = static_cast<Index>(detail::row_blocks(x.rows()));
+        const detail::RowBlocks blocks(x.rows(), workspace.workers());
         const Index panels = padded_size(kernel(), out_features_) / kernel().panel_width;
         const auto workers = static_cast<Index>(workspace.workers());
-        const Index wanted = workers == 1 ? 1 : (2 * workers + row_blocks - 1) / std::max<Index>(row_blocks, 1);
+        const Index wanted = workers == 1 ? 1 : (2 * workers + blocks.count() - 1) / std::max<Index>(blocks.count(), 1);
         const Index panels_per_task = (panels + wanted - 1) / wanted;
         const Index outputs_per_task = panels_per_task * kernel().panel_width;
         const Index column_blocks = (panels + panels_per_task - 1) / panels_per_task;
@@ -148,26 +181,28 @@ private:
         const std::size_t scratch_stride = (scratch_size + buffer_alignment - 1) / buffer_alignment * buffer_alignment;
         const Workspace::Frame frame(workspace);
         std::byte* const scratch = workspace.take<std::byte>(workspace.workers() * scratch_stride);
-        workspace.run(static_cast<std::size_t>(row_blocks * column_blocks), [&](std::size_t task, std::size_t worker) {
-            const Index row = static_cast<Index>(task) / column_blocks * detail::row_block;
-            const Index column = static_cast<Index>(task) % column_blocks * outputs_per_task;
-            LinearArguments<Scalar, W> a;
-            a.x = x.data() + row * x.outerStride();
-            a.x_stride = x.outerStride();
-            a.rows = std::min(detail::row_block, x.rows() - row);
-            a.in_features = in_features_;
-            a.packed = packed_.get();
-            a.bias = bias_.get();
-            a.activation = activation;
-            a.residual = residual ? residual + row * residual_stride : nullptr;
-            a.residual_stride = residual_stride;
-            a.first = column;
-            a.last = std::min(column + outputs_per_task, out_features_);
-            a.y = y.data() + row * y.outerStride();
-            a.y_stride = y.outerStride();
-            a.scratch = scratch + worker * scratch_stride;
-            kernel().run(a);
-        });
+        workspace.run(static_cast<std::size_t>(blocks.count() * column_blocks),
+                      [&](std::size_t task, std::size_t worker) {
+                          const Index block = static_cast<Index>(task) / column_blocks;
+                          const Index row = blocks.begin(block);
+                          const Index column = static_cast<Index>(task) % column_blocks * outputs_per_task;
+                          LinearArguments<Scalar, W> a;
+                          a.x = x.data() + row * x.outerStride();
+                          a.x_stride = x.outerStride();
+                          a.rows = blocks.end(block) - row;
+                          a.in_features = in_features_;
+                          a.packed = packed_.get();
+                          a.bias = bias_.get();
+                          a.activation = activation;
+                          a.residual = residual ? residual + row * residual_stride : nullptr;
+                          a.residual_stride = residual_stride;
+                          a.first = column;
+                          a.last = std::min(column + outputs_per_task, out_features_);
+                          a.y = y.data() + row * y.outerStride();
+                          a.y_stride = y.outerStride();
+                          a.scratch = scratch + worker * scratch_stride;
+                          kernel().run(a);
+                      });
     }
 
     const KernelTable<Scalar>* kernels_;

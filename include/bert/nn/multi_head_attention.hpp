@@ -62,7 +62,8 @@ public:
 
         Index longest = 0;
         for (Index text = 0; text < batch.texts(); ++text) longest = std::max(longest, batch.length(text));
-        const std::size_t scratch_size = output_.kernels().attention_scratch(longest, head_dim);
+        const auto& kernel = attention_kernel<W>(output_.kernels());
+        const std::size_t scratch_size = kernel.scratch_size(longest, head_dim);
         Scalar* const scratch = workspace.take<Scalar>(workspace.workers() * scratch_size);
         if (probabilities) {
             probabilities->clear();
@@ -93,7 +94,7 @@ public:
             a.probabilities = probabilities ? (*probabilities)[task].data() : nullptr;
             a.out = context.data() + begin * context.outerStride() + head * head_dim;
             a.out_stride = context.outerStride();
-            output_.kernels().attention(a);
+            kernel.run(a);
         });
     }
 

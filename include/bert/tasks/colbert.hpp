@@ -107,6 +107,11 @@ private:
                 with_length_limit(options, config_.max_seq_length, config_.transformer_folder),
                 {config_.do_lower_case, config_.markers}) {
         const Tokenizer& tokenizer = task_.tokenizer();
+        const auto positions = static_cast<std::size_t>(task_.config().max_position_embeddings);
+        if (config_.expand_queries && config_.expansion_length > positions) {
+            detail::fail(ErrorKind::shape, config_.transformer_folder, ": queries are to be filled up to ",
+                         config_.expansion_length, " tokens, but the model takes at most ", positions);
+        }
         expansion_id_ = config_.expansion_token ? tokenizer.token_to_id(*config_.expansion_token) : tokenizer.mask_id();
         if (config_.expand_queries && !expansion_id_) {
             detail::fail(ErrorKind::vocabulary, config_.transformer_folder, ": queries are to be filled up with ",

@@ -76,6 +76,7 @@ public:
         TaskRun run(task_, [&](const TaskStep& step) {
             Matrix logits(step.hidden.rows(), 2);
             head_.forward(step.hidden, logits, step.workspace);
+            detail::check_outputs<float>(logits);
             for (Index i = 0; i < step.batch.texts(); ++i) {
                 const Window& window = waiting[step.first - computed + static_cast<std::size_t>(i)];
                 const Index begin = step.batch.offsets[static_cast<std::size_t>(i)];

@@ -148,6 +148,9 @@ public:
     /// Most tokens of a text, special tokens included.
     std::size_t max_seq_length() const noexcept { return max_seq_length_; }
 
+    /// Frees the scratch memory that is kept from call to call: as much as the largest of them needed.
+    void shrink() const { task_.shrink(); }
+
     const AnyBertModel& model() const noexcept { return task_.model(); }
     const Tokenizer& tokenizer() const noexcept { return task_.tokenizer(); }
     const SentenceConfig& config() const noexcept { return config_; }

@@ -99,6 +99,9 @@ public:
     /// tokenizer's where that is lower.
     std::size_t max_length() const noexcept { return max_length_; }
 
+    /// Frees the scratch memory that is kept from call to call: as much as the largest of them needed.
+    void shrink() const { workspaces_->shrink(); }
+
     /// Scratch memory and threads for one call.
     WorkspacePool::Loan borrow_workspace() const { return WorkspacePool::Loan(*workspaces_); }
 

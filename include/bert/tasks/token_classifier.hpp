@@ -75,6 +75,7 @@ public:
         TaskRun run(task_, [&](const TaskStep& step) {
             Matrix scores(step.hidden.rows(), head_.out_features());
             head_.forward(step.hidden, scores, step.workspace);
+            detail::check_outputs<float>(scores);
             softmax_rows(scores);
             for (Index i = 0; i < step.batch.texts(); ++i) {
                 const Window& window = waiting[step.first - computed + static_cast<std::size_t>(i)];

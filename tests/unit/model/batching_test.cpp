@@ -13,6 +13,7 @@
 #include <numeric>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -57,14 +58,15 @@ struct Shape {
     std::vector<std::size_t> lengths;
 };
 
-/// A made-up model, some texts, and what each text gives alone on one thread.
-class Batching : public testing::TestWithParam<Shape> {
+/// A made-up model computing with one table of kernels, some texts, and what each text gives alone on one thread.
+class Batching : public testing::TestWithParam<std::tuple<Shape, const bert::KernelTable<float>*>> {
 protected:
     Batching() {
-        const auto& sizes = GetParam().sizes;
-        write_random_model(folder_.path(), sizes, 7);
-        model_ = std::make_unique<bert::BertModel<float>>(bert::BertModel<float>::load(folder_.path()));
-        texts_ = random_texts(sizes, GetParam().lengths, 11);
+        write_random_model(folder_.path(), shape_.sizes, 7);
+        bert::LoadOptions options;
+        options.kernels = std::get<1>(GetParam())->name;
+        model_ = std::make_unique<bert::BertModel<float>>(bert::BertModel<float>::load(folder_.path(), options));
+        texts_ = random_texts(shape_.sizes, shape_.lengths, 11);
         for (const auto& text : texts_) {
             bert::Batch batch;
             batch.add(text.ids.data(), text.types.data(), text.ids.size());
@@ -77,7 +79,7 @@ protected:
         bert::Batch batch;
         for (const std::size_t i : order) batch.add(texts_[i].ids.data(), texts_[i].types.data(), texts_[i].ids.size());
         const auto output = model_->forward(batch, workspace, all_outputs());
-        const auto heads = static_cast<std::size_t>(GetParam().sizes.heads);
+        const auto heads = static_cast<std::size_t>(shape_.sizes.heads);
         for (std::size_t at = 0; at < order.size(); ++at) {
             const auto& alone = alone_[order[at]];
             const auto text = static_cast<Index>(at);
@@ -102,6 +104,7 @@ protected:
         return order;
     }
 
+    const Shape shape_ = std::get<0>(GetParam());
     TempFolder folder_;
     std::unique_ptr<bert::BertModel<float>> model_;
     std::vector<Text> texts_;
@@ -157,19 +160,21 @@ TEST_P(Batching, FloatStaysCloseToDouble) {
         worst = std::max(worst, max_difference(alone_[i].last_hidden_state, exact.forward(batch).last_hidden_state));
     }
     EXPECT_LE(worst, 1e-5);
-    report_worst(std::string(GetParam().name) + ", float against double", worst);
+    report_worst(std::string(shape_.name) + " with " + std::get<1>(GetParam())->name + ", float against double", worst);
 }
 
 // Lengths around the sizes in which work is cut (4, 32, 64 and 256 rows), sizes around vector and panel widths.
 INSTANTIATE_TEST_SUITE_P(
     Shapes, Batching,
-    testing::Values(Shape{"Small", {50, 24, 2, 3, 40, 512, 2}, {1, 2, 3, 4, 5, 7, 31, 32, 33, 64, 1, 65, 100}},
-                    Shape{"HeadsOf20", {50, 60, 1, 3, 86, 512, 1}, {9, 1, 63, 17, 4, 128, 5}},
-                    Shape{"Hidden100", {50, 100, 1, 5, 131, 512, 3}, {13, 40, 1, 22, 3}},
-                    Shape{"OddEverywhere", {50, 33, 2, 11, 17, 512, 2}, {3, 11, 1, 1, 1, 70, 2}},
-                    Shape{"HeadsOfOne", {50, 5, 2, 5, 1, 512, 2}, {6, 1, 45, 2}},
-                    Shape{"LongTexts", {50, 16, 1, 2, 20, 512, 2}, {512, 257, 3, 300, 256}}),
-    [](const testing::TestParamInfo<Shape>& info) { return std::string(info.param.name); });
+    testing::Combine(
+        testing::Values(Shape{"Small", {50, 24, 2, 3, 40, 512, 2}, {1, 2, 3, 4, 5, 7, 31, 32, 33, 64, 1, 65, 100}},
+                        Shape{"HeadsOf20", {50, 60, 1, 3, 86, 512, 1}, {9, 1, 63, 17, 4, 128, 5}},
+                        Shape{"Hidden100", {50, 100, 1, 5, 131, 512, 3}, {13, 40, 1, 22, 3}},
+                        Shape{"OddEverywhere", {50, 33, 2, 11, 17, 512, 2}, {3, 11, 1, 1, 1, 70, 2}},
+                        Shape{"HeadsOfOne", {50, 5, 2, 5, 1, 512, 2}, {6, 1, 45, 2}},
+                        Shape{"LongTexts", {50, 16, 1, 2, 20, 512, 2}, {512, 257, 3, 300, 256}}),
+        testing::ValuesIn(bert::available_kernels<float>())),
+    [](const auto& info) { return std::string(std::get<0>(info.param).name) + "_" + std::get<1>(info.param)->name; });
 
 TEST(Workspace, IsUsableAfterAnErrorAndAfterLargerAndSmallerPasses) {
     const TempFolder folder;

@@ -41,9 +41,7 @@ protected:
     Golden golden() const { return Golden(bert_models() / (std::string(GetParam()) + ".expected.safetensors")); }
 };
 
-TEST_P(GoldenModel, FloatEqualsPyTorchOnEveryLayer) {
-    const auto expected = golden();
-    const auto model = bert::BertModel<float>::load(folder());
+void expect_equal_on_every_layer(const bert::BertModel<float>& model, const Golden& expected, const std::string& name) {
     const auto batch = golden_batch(expected);
     ASSERT_EQ(model.has_pooler(), expected.has("pooler_output"));
     const auto output = model.forward(batch, everything(model.has_pooler()));
@@ -59,7 +57,7 @@ TEST_P(GoldenModel, FloatEqualsPyTorchOnEveryLayer) {
         worst = std::max(worst, difference);
     }
     EXPECT_TRUE(same_bits(output.last_hidden_state, output.hidden_states.back()));
-    report_worst(std::string(GetParam()) + ", hidden states", worst);
+    report_worst(name + ", hidden states", worst);
 
     if (model.has_pooler()) {
         EXPECT_LE(max_difference(output.pooler_output, expected.matrix<float>("pooler_output")), 1e-5);
@@ -83,6 +81,16 @@ TEST_P(GoldenModel, FloatEqualsPyTorchOnEveryLayer) {
             at += static_cast<std::size_t>(map.size());
         }
         EXPECT_EQ(at, flat.size());
+    }
+}
+
+TEST_P(GoldenModel, FloatEqualsPyTorchOnEveryLayerWithEveryTable) {
+    for (const auto* table : bert::available_kernels<float>()) {
+        SCOPED_TRACE(table->name);
+        bert::LoadOptions options;
+        options.kernels = table->name;
+        expect_equal_on_every_layer(bert::BertModel<float>::load(folder(), options), golden(),
+                                    GetParam() + (" with " + std::string(table->name)));
     }
 }
 

@@ -4,6 +4,8 @@
 /// Weights of two features side by side, as the instructions for bfloat16 want them too.
 struct Bfloat16Product {
     using Weight = bfloat16;
+    using Session = detail::NoSession;
+    using Gelu = NarrowGelu;
     using Rows = FloatProduct::Rows;
     static constexpr int row_tile = float_row_tile;
 

@@ -1,5 +1,5 @@
 // Dense layers with int8 weights: rows are quantised to 8 bits as they come in, products summed as integers. Read after
-// generic/linear.inl, which see. The includer defines `dot`, the instructions for it (see kernels/avx2.hpp).
+// generic/linear.inl, which see. `Dot` are the instructions for it (see avx2::dot).
 //
 // With q the quantised values, s and z the scale and zero point of a block of a row, w the weights of the block and t
 // their scale:
@@ -10,12 +10,16 @@
 // products of 0 to 255 by such weights then fit into 16 bits, where AVX2 adds them up; other instruction sets would not
 // need it, but would get other integers without.
 
+template <class Dot>
 struct Int8Product {
+    static constexpr std::ptrdiff_t group = Dot::group;
     using Weight = std::int8_t;
+    using Session = typename Dot::Session;
+    using Gelu = NarrowGelu;
     static constexpr int row_tile = int8_row_tile;
 
     struct Rows {
-        const typename dot::Value* values;
+        const typename Dot::Value* values;
         std::ptrdiff_t stride;  // of values
         const float* scales;    // rows x blocks
         const float* zeros;     // rows x blocks
@@ -23,9 +27,12 @@ struct Int8Product {
     };
 
     static std::ptrdiff_t blocks(std::ptrdiff_t in_features) { return (in_features + int8_block - 1) / int8_block; }
-    static std::ptrdiff_t value_stride(std::ptrdiff_t in_features) { return round_up(in_features, 16); }
+    static std::ptrdiff_t value_stride(std::ptrdiff_t in_features) {
+        return round_up(in_features, Dot::step > 16 ? Dot::step : 16);
+    }
     static std::ptrdiff_t value_bytes(std::ptrdiff_t rows, std::ptrdiff_t in_features) {
-        return round_up(rows * value_stride(in_features) * static_cast<std::ptrdiff_t>(sizeof(typename dot::Value)),
+        return round_up((rows + Dot::extra_rows) * value_stride(in_features) *
+                            static_cast<std::ptrdiff_t>(sizeof(typename Dot::Value)),
                         64);
     }
 
@@ -39,18 +46,18 @@ struct Int8Product {
     static Rows prepare(const LinearArguments<float, std::int8_t>& a) {
         const std::ptrdiff_t stride = value_stride(a.in_features);
         const std::ptrdiff_t count = blocks(a.in_features);
-        auto* const values = reinterpret_cast<typename dot::Value*>(a.scratch);
+        auto* const values = reinterpret_cast<typename Dot::Value*>(a.scratch);
         auto* const scales = reinterpret_cast<float*>(a.scratch + value_bytes(a.rows, a.in_features));
         float* const zeros = scales + a.rows * count;
         for (std::ptrdiff_t row = 0; row < a.rows; ++row) {
+            const float* const x = a.x + row * a.x_stride;
             for (std::ptrdiff_t block = 0; block < count; ++block) {
                 const std::ptrdiff_t first = block * int8_block;
                 const std::ptrdiff_t size = smaller(int8_block, a.in_features - first);
-                const float* const x = a.x + row * a.x_stride + first;
                 vec low = vec::zero();
                 vec high = vec::zero();
-                for (std::ptrdiff_t i = 0; i < size; i += vec::size) {
-                    const vec value = load_first(x + i, size - i);
+                for (std::ptrdiff_t i = first; i < first + size; i += vec::size) {
+                    const vec value = load_first(x + i, first + size - i);
                     low = vec::min(low, value);
                     high = vec::max(high, value);
                 }
@@ -58,33 +65,40 @@ struct Int8Product {
                 const float scale = vec::largest(high) / 255.0f - lowest / 255.0f;
                 // Smaller ones are as good as zero, and 1/scale might overflow.
                 const bool usable = scale > 1e-30f;
-                const int zero = usable ? static_cast<int>(0.5f - lowest / scale) : 0;
-                const vec inverse = vec::set(usable ? 1.0f / scale : 0.0f);
-                for (std::ptrdiff_t i = 0; i < size; i += vec::size) {
-                    dot::quantise(values + row * stride + first + i, vec::mul(load_first(x + i, size - i), inverse),
+                scales[row * count + block] = usable ? scale : 0.0f;
+                zeros[row * count + block] = usable ? -lowest / scale : 0.0f;
+            }
+            // Apart from the loop above, for each of its turns has to wait for its own extremes.
+            for (std::ptrdiff_t block = 0; block < count; ++block) {
+                const std::ptrdiff_t first = block * int8_block;
+                const std::ptrdiff_t size = smaller(int8_block, a.in_features - first);
+                const float scale = scales[row * count + block];
+                const int zero = static_cast<int>(0.5f + zeros[row * count + block]);
+                const vec inverse = vec::set(scale > 0.0f ? 1.0f / scale : 0.0f);
+                for (std::ptrdiff_t i = first; i < first + size; i += vec::size) {
+                    Dot::quantise(values + row * stride + i, vec::mul(load_first(x + i, first + size - i), inverse),
                                   zero);
                 }
-                scales[row * count + block] = usable ? scale : 0.0f;
-                zeros[row * count + block] = static_cast<float>(zero - dot::offset);
+                zeros[row * count + block] = static_cast<float>(zero - Dot::offset);
             }
         }
         return {values, stride, scales, zeros, a.in_features};
     }
 
-    /// A panel: for each block, for every four features, the weights of all outputs in groups of four; then each
+    /// A panel: for each block, for every `group` features, the weights of all outputs one after another; then each
     /// output's sum of the block's weights and its scale, as floats.
     static std::ptrdiff_t panel_size(std::ptrdiff_t in_features) {
-        return panel_width * round_up(in_features, 4) + blocks(in_features) * 2 * line;
+        return panel_width * round_up(in_features, Dot::step) + blocks(in_features) * 2 * line;
     }
 
     static void pack_panel(const float* weights, std::ptrdiff_t width, std::ptrdiff_t in_features,
                            std::int8_t* packed) {
         for (std::ptrdiff_t first = 0; first < in_features; first += int8_block) {
             const std::ptrdiff_t size = smaller(int8_block, in_features - first);
-            const std::ptrdiff_t bytes = panel_width * round_up(size, 4);
+            const std::ptrdiff_t bytes = panel_width * round_up(size, Dot::step);
             for (std::ptrdiff_t j = 0; j < panel_width; ++j) {
                 float block[int8_block];
-                for (std::ptrdiff_t k = 0; k < round_up(size, 4); ++k) {
+                for (std::ptrdiff_t k = 0; k < round_up(size, Dot::step); ++k) {
                     block[k] = j < width && k < size ? weights[j * in_features + first + k] : 0.0f;
                 }
                 float largest = 0.0f;
@@ -94,10 +108,10 @@ struct Int8Product {
                 }
                 const float scale = largest / 127.0f;
                 float sum = 0.0f;
-                for (std::ptrdiff_t k = 0; k < round_up(size, 4); ++k) {
+                for (std::ptrdiff_t k = 0; k < round_up(size, Dot::step); ++k) {
                     const float scaled = scale > 0.0f ? block[k] / scale : 0.0f;
                     const int rounded = static_cast<int>(scaled + (scaled < 0.0f ? -0.5f : 0.5f));
-                    packed[k / 4 * 4 * panel_width + 4 * j + k % 4] = static_cast<std::int8_t>(rounded);
+                    packed[k / group * group * panel_width + group * j + k % group] = static_cast<std::int8_t>(rounded);
                     sum += static_cast<float>(rounded);
                 }
                 std::memcpy(packed + bytes + static_cast<std::ptrdiff_t>(sizeof(float)) * j, &sum, sizeof sum);
@@ -121,9 +135,9 @@ struct Int8Product {
     struct Unpacked {};
 
     static Block unpack(const std::int8_t*& panel, std::ptrdiff_t first, std::ptrdiff_t size, Unpacked&) {
-        const std::ptrdiff_t groups = round_up(size, 4) / 4;
+        const std::ptrdiff_t groups = round_up(size, Dot::step) / group;
         const std::int8_t* const weights = panel;
-        panel += groups * panel_width * 4;
+        panel += groups * panel_width * group;
         const auto* const floats = reinterpret_cast<const float*>(panel);
         panel += 2 * line;
         return {weights, floats, floats + panel_width, first, groups};
@@ -132,40 +146,63 @@ struct Int8Product {
     template <int Height>
     static BERT_ALWAYS_INLINE void multiply(const Rows& x, std::ptrdiff_t row, const Block& block, float* totals,
                                             detail::Ahead ahead) {
-        typename dot::Sum sums[Height][panel_vecs];
-        for (int r = 0; r < Height; ++r) {
-            for (int v = 0; v < panel_vecs; ++v) sums[r][v] = dot::zero();
+        typename Dot::Sum sums[Height][panel_vecs];
+        const typename Dot::Value* const values = x.values + row * x.stride + block.first;
+        if constexpr (Height >= Dot::tile_from) {
+            Dot::template sum_products<Height, panel_vecs>(values, x.stride, block.weights, block.steps(), sums, ahead);
+        } else {
+            sum_products<Height>(values, x.stride, block, sums, ahead);
         }
-        const typename dot::Value* values = x.values + row * x.stride + block.first;
-        const std::int8_t* weights = block.weights;
-        for (std::ptrdiff_t step = 0; step < block.steps(); ++step) {
-            ahead.fetch();
-            typename dot::Vector w[panel_vecs];
-            for (int v = 0; v < panel_vecs; ++v) w[v] = dot::load(weights + 4 * v * vec::size);
-            for (int r = 0; r < Height; ++r) {
-                const typename dot::Vector value = dot::repeat(values + r * x.stride);
-                for (int v = 0; v < panel_vecs; ++v) sums[r][v] = dot::add(sums[r][v], w[v], value);
-            }
-            values += 4;
-            weights += 4 * panel_width;
-        }
-        const std::ptrdiff_t count = blocks(x.depth);
-        const std::ptrdiff_t at = block.first / int8_block;
-        for (int r = 0; r < Height; ++r) {
-            const vec scale = vec::set(x.scales[(row + r) * count + at]);
-            const vec zero = vec::set(x.zeros[(row + r) * count + at]);
-            for (int v = 0; v < panel_vecs; ++v) {
-                float* const total = totals + r * panel_width + v * vec::size;
-                const vec whole =
-                    vec::fnma(zero, vec::load(block.weight_sums + v * vec::size), dot::to_float(sums[r][v]));
-                const vec before = block.first > 0 ? vec::load(total) : vec::zero();
-                const vec both = vec::mul(scale, vec::load(block.weight_scales + v * vec::size));
-                vec::store(total, vec::fma(whole, both, before));
-            }
+        if (block.first > 0) {
+            add_block<Height, true>(x, row, block, sums, totals);
+        } else {
+            add_block<Height, false>(x, row, block, sums, totals);
         }
     }
 
 private:
+    template <int Height>
+    static BERT_ALWAYS_INLINE void sum_products(const typename Dot::Value* values, std::ptrdiff_t stride,
+                                                const Block& block, typename Dot::Sum (&sums)[Height][panel_vecs],
+                                                detail::Ahead ahead) {
+        for (int r = 0; r < Height; ++r) {
+            for (int v = 0; v < panel_vecs; ++v) sums[r][v] = Dot::zero();
+        }
+        const std::int8_t* weights = block.weights;
+        for (std::ptrdiff_t step = 0; step < block.steps(); ++step) {
+            ahead.template fetch<Height>();
+            typename Dot::Vector w[panel_vecs];
+            for (int v = 0; v < panel_vecs; ++v) w[v] = Dot::load(weights + group * v * vec::size);
+            for (int r = 0; r < Height; ++r) {
+                const typename Dot::Vector value = Dot::repeat(values + r * stride);
+                for (int v = 0; v < panel_vecs; ++v) sums[r][v] = Dot::add(sums[r][v], w[v], value);
+            }
+            values += group;
+            weights += group * panel_width;
+        }
+    }
+
+    /// From a block's integers to floats, added to `totals` where there are others before.
+    template <int Height, bool Add>
+    static BERT_ALWAYS_INLINE void add_block(const Rows& x, std::ptrdiff_t row, const Block& block,
+                                             const typename Dot::Sum (&sums)[Height][panel_vecs], float* totals) {
+        const std::ptrdiff_t count = blocks(x.depth);
+        const float* const scales = x.scales + row * count + block.first / int8_block;
+        const float* const zeros = x.zeros + row * count + block.first / int8_block;
+        BERT_UNROLL
+        for (int r = 0; r < Height; ++r) {
+            const vec scale = vec::set(scales[r * count]);
+            const vec zero = vec::set(zeros[r * count]);
+            for (int v = 0; v < panel_vecs; ++v) {
+                float* const total = totals + r * panel_width + v * vec::size;
+                const vec whole =
+                    vec::fnma(zero, vec::load(block.weight_sums + v * vec::size), Dot::to_float(sums[r][v]));
+                const vec both = vec::mul(scale, vec::load(block.weight_scales + v * vec::size));
+                vec::store(total, Add ? vec::fma(whole, both, vec::load(total)) : vec::mul(whole, both));
+            }
+        }
+    }
+
     static constexpr auto line = panel_width * static_cast<std::ptrdiff_t>(sizeof(float));
 
     static BERT_ALWAYS_INLINE float magnitude(float x) { return x < 0.0f ? -x : x; }

@@ -3,7 +3,7 @@
 
 /// What a panel's outputs are made of besides sums.
 struct Tile {
-    const float* bias;
+    const float* bias;  // panel_width values, or null for 0
     Activation activation;
     const float* residual;
     std::ptrdiff_t residual_stride;
@@ -12,29 +12,47 @@ struct Tile {
     std::ptrdiff_t y_stride;
 };
 
-/// From sums (rows x panel_width) to outputs: bias, activation, residual.
-inline void finish(float* sums, std::ptrdiff_t rows, const Tile& t) {
+struct Identity {
+    static BERT_ALWAYS_INLINE vec run(vec x) { return x; }
+};
+struct ExactGelu {
+    static BERT_ALWAYS_INLINE vec run(vec x) { return gelu(x); }
+};
+struct NarrowGelu {
+    static BERT_ALWAYS_INLINE vec run(vec x) { return narrow_gelu(x); }
+};
+
+/// y = Function(sums + bias) + residual, where there are a bias and a residual.
+template <class Function>
+BERT_ALWAYS_INLINE void write_outputs(const float* sums, std::ptrdiff_t rows, const Tile& t) {
     vec bias[panel_vecs];
-    for (int v = 0; v < panel_vecs; ++v) bias[v] = vec::load(t.bias + v * vec::size);
+    for (int v = 0; v < panel_vecs; ++v) bias[v] = t.bias ? vec::load(t.bias + v * vec::size) : vec::zero();
     for (std::ptrdiff_t row = 0; row < rows; ++row) {
         for (int v = 0; v < panel_vecs; ++v) {
-            float* const at = sums + row * panel_width + v * vec::size;
-            vec value = vec::add(vec::load(at), bias[v]);
-            if (t.activation == Activation::gelu) value = gelu(value);
-            vec::store(at, value);
-        }
-    }
-    if (t.activation != Activation::gelu && t.activation != Activation::identity) {
-        for (std::ptrdiff_t i = 0; i < rows * panel_width; ++i) sums[i] = activate(t.activation, sums[i]);
-    }
-    for (std::ptrdiff_t row = 0; row < rows; ++row) {
-        for (std::ptrdiff_t column = 0; column < t.width; column += vec::size) {
+            const std::ptrdiff_t column = v * vec::size;
             const std::ptrdiff_t left = t.width - column;
-            vec value = vec::load(sums + row * panel_width + column);
+            if (left <= 0) break;
+            vec value = Function::run(vec::add(vec::load(sums + row * panel_width + column), bias[v]));
             if (t.residual) value = vec::add(value, load_first(t.residual + row * t.residual_stride + column, left));
             store_first(t.y + row * t.y_stride + column, left, value);
         }
     }
+}
+
+/// From sums (rows x panel_width), which may be changed, to outputs.
+template <class Product>
+BERT_ALWAYS_INLINE void finish(float* sums, std::ptrdiff_t rows, Tile t) {
+    if (t.activation == Activation::gelu) {
+        write_outputs<typename Product::Gelu>(sums, rows, t);
+        return;
+    }
+    if (t.activation != Activation::identity) {
+        for (std::ptrdiff_t i = 0; i < rows * panel_width; ++i) {
+            sums[i] = activate(t.activation, sums[i] + t.bias[i % panel_width]);
+        }
+        t.bias = nullptr;
+    }
+    write_outputs<Identity>(sums, rows, t);
 }
 
 template <class Product, int Height>
@@ -60,6 +78,7 @@ inline constexpr std::ptrdiff_t max_rows = 48;
 /// A dense layer. `Product` says how rows and weights are laid out and multiplied; see FloatProduct.
 template <class Product>
 void linear(const LinearArguments<float, typename Product::Weight>& a) {
+    [[maybe_unused]] const typename Product::Session session;
     const typename Product::Rows x = Product::prepare(a);
     typename Product::Unpacked unpacked;
     alignas(64) float sums[max_rows * panel_width];
@@ -91,7 +110,7 @@ void linear(const LinearArguments<float, typename Product::Weight>& a) {
                             smaller(panel_width, a.last - column),
                             a.y + first * a.y_stride + column,
                             a.y_stride};
-            finish(sums, rows, tile);
+            finish<Product>(sums, rows, tile);
         }
     }
 }
@@ -120,6 +139,8 @@ inline constexpr LinearKernel<float, typename Product::Weight> kernel{panel_widt
 /// Weights and rows of floats.
 struct FloatProduct {
     using Weight = float;
+    using Session = detail::NoSession;
+    using Gelu = ExactGelu;
     static constexpr int row_tile = float_row_tile;
 
     /// Where the rows of the input are, in the form multiply() reads.
