@@ -40,7 +40,7 @@ void expect_the_same_in_any_batch(bert::WeightType type, const bert_test::ModelS
     std::deque<bert::ThreadPool> pools;
     std::deque<bert::Workspace> workspaces;
     for (const unsigned threads : {1u, 2u, 3u, 5u}) workspaces.emplace_back(&pools.emplace_back(threads));
-    const std::size_t batches = bert_test::rounds(300);
+    const std::size_t batches = bert_test::rounds(300, 10'000);
     for (std::size_t round = 0; round < batches; ++round) {
         bert::Batch batch;
         std::vector<std::size_t> chosen;
@@ -92,7 +92,7 @@ TEST_P(Determinism, OfSentenceEmbeddings) {
     options.long_text = bert::LongText::average_windows;
     std::vector<bert::Matrix> alone;
     for (const auto& text : known) alone.push_back(encoders[0].encode({text}, options));
-    const std::size_t calls = bert_test::rounds(300) / 3;
+    const std::size_t calls = bert_test::rounds(100, 3000);
     for (std::size_t round = 0; round < calls; ++round) {
         std::vector<std::size_t> chosen;
         std::vector<std::string> texts;
@@ -109,11 +109,13 @@ TEST_P(Determinism, OfSentenceEmbeddings) {
     }
 }
 
+std::string name_of_weights(const testing::TestParamInfo<bert::WeightType>& info) {
+    const char* const names[] = {"float32", "bfloat16", "int8"};
+    return names[static_cast<int>(info.param)];
+}
+
 INSTANTIATE_TEST_SUITE_P(Weights, Determinism,
                          testing::Values(bert::WeightType::float32, bert::WeightType::bfloat16, bert::WeightType::int8),
-                         [](const auto& info) {
-                             const char* const names[] = {"float32", "bfloat16", "int8"};
-                             return std::string(names[static_cast<int>(info.param)]);
-                         });
+                         name_of_weights);
 
 }  // namespace

@@ -135,7 +135,7 @@ TEST(Memory, DoesNotGrowOverManyUnevenTexts) {
     options.threads = 2;
     const bert::SentenceEncoder encoder(folder.path(), options);
     Random random(6);
-    const std::size_t total = bert_test::rounds(10'000);
+    const std::size_t total = bert_test::rounds(10'000, 100'000);
     std::size_t after_the_first_tenth = 0;
     for (std::size_t done = 0; done < total;) {
         {
