@@ -96,32 +96,6 @@ TEST(Numbers, AnEmbeddingThatIsNotFiniteIsAnErrorWhereItIsUsed) {
     EXPECT_TRUE(opened.forward(batch_of({{1, 2}, {3, 8}})).last_hidden_state.allFinite());
 }
 
-TEST(Numbers, WhatGrowsTooLargeIsAnErrorAndNotGarbage) {
-    const auto all = [](float value) { return [=](auto& values) { values.assign(values.size(), value); }; };
-    const std::vector<std::pair<std::string, std::function<void(std::vector<float>&)>>> changes = {
-        {"embeddings.word_embeddings.weight", all(3e38f)},
-        {"embeddings.LayerNorm.weight", all(3e38f)},
-        {"encoder.layer.0.intermediate.dense.weight", all(3e38f)},
-        {"encoder.layer.1.output.dense.bias", [](auto& values) { values[3] = 3e38f; }},
-        // Sums of opposite signs that each overflow: infinity less infinity.
-        {"encoder.layer.0.intermediate.dense.weight",
-         [](auto& values) {
-             for (std::size_t i = 0; i < values.size(); ++i) values[i] = i % 2 ? 3e38f : -3e38f;
-         }},
-        {"encoder.layer.0.attention.self.key.weight",
-         [](auto& values) {
-             for (std::size_t i = 0; i < values.size(); ++i) values[i] = i % 3 ? 3e38f : -3e38f;
-         }},
-    };
-    for (const auto& [tensor, change] : changes) {
-        const ChangedModel model(tensor, change);
-        model.with_every_table([&, name = tensor](const bert::AnyBertModel& opened) {
-            SCOPED_TRACE(name);
-            expect_error(ErrorKind::format, {"not finite", "too large"}, [&] { (void)opened.forward(some_batch()); });
-        });
-    }
-}
-
 TEST(Numbers, ActivationsOfAnySizeInRangeAreComputed) {
     // Sizes that the layer norm behind them takes back to usual ones: the model's answer is the same at any.
     const std::string word = "embeddings.word_embeddings.weight";
