@@ -66,7 +66,7 @@ inline void read_colbert_metadata(const std::filesystem::path& folder, ColbertCo
     const auto path = folder / "artifact.metadata";
     config.skiplist = ascii_punctuation();
     if (is_there(path)) {
-        const Json json = read_json_object(path);
+        const JsonDocument json = read_json_object(path);
         if (const auto token = get_string(json, "query_token_id", path)) config.query_prompt = *token + " ";
         if (const auto token = get_string(json, "doc_token_id", path)) config.document_prompt = *token + " ";
         config.attend_to_expansion = get_bool(json, "attend_to_mask_tokens", path).value_or(false);
@@ -109,7 +109,7 @@ inline void read_colbert_settings(const std::filesystem::path& folder, ColbertCo
     config.normalize = false;
     const auto path = folder / "config_sentence_transformers.json";
     if (!is_there(path)) return;
-    const Json json = read_json_object(path);
+    const JsonDocument json = read_json_object(path);
     config.mean_max_sim = get_string(json, "similarity_fn_name", path).value_or("") == "meanmaxsim";
     const auto prefixed = [&](const char* key, std::string& prompt) {
         const auto prefix = get_string(json, key, path);
@@ -140,7 +140,7 @@ inline void read_colbert_settings(const std::filesystem::path& folder, ColbertCo
 inline void read_transformer_settings(ColbertConfig& config) {
     const auto path = config.transformer_folder / "sentence_bert_config.json";
     if (!is_there(path)) return;
-    const Json json = read_json_object(path);
+    const JsonDocument json = read_json_object(path);
     if (const auto length = get_length(json, "query_length", path)) config.query_length = length;
     if (const auto length = get_length(json, "document_length", path)) config.document_length = length;
     const Json* const expansion = find(json, "query_expansion");
@@ -156,14 +156,14 @@ inline void read_transformer_settings(ColbertConfig& config) {
 inline void read_mask_module(const std::filesystem::path& folder, ColbertConfig& config) {
     const auto path = folder / "config.json";
     if (!is_there(path)) return;
-    const Json json = read_json_object(path);
+    const JsonDocument json = read_json_object(path);
     read_skiplist(json, path, config);
     if (find(json, "keep_only_token_ids")) {
         fail(ErrorKind::unsupported, path, ": \"keep_only_token_ids\", made for images, is not supported");
     }
     const Json* const tasks = find(json, "skiplist_tasks");
     if (!tasks) return;
-    const Json list = tasks->is_array() ? *tasks : Json::array({*tasks});
+    const JsonDocument list = tasks->is_array() ? Json(*tasks) : Json::array({*tasks});
     const auto names = [&](const char* task) { return std::find(list.begin(), list.end(), task) != list.end(); };
     config.skip_in_queries = names("query");
     config.skip_in_documents = names("document");

@@ -20,8 +20,8 @@ struct EncoderDecoderConfig {
 namespace detail {
 
 /// The object of config.json with its model_type, for messages that say what a folder holds instead.
-inline Json read_generating_config(const std::filesystem::path& path, bool encoder_decoder) {
-    Json json = read_json_object(path);
+inline JsonDocument read_generating_config(const std::filesystem::path& path, bool encoder_decoder) {
+    JsonDocument json = read_json_object(path);
     const std::string type = get_string(json, "model_type", path).value_or("bert");
     if ((type == "encoder-decoder") != encoder_decoder) {
         fail(ErrorKind::unsupported, path, ": \"model_type\" is \"", type, "\": ",
@@ -42,7 +42,7 @@ inline bool is_encoder_decoder(const std::filesystem::path& folder) {
 /// Whether a folder holds a decoder by itself, for CausalLM. Errors: file, format.
 inline bool is_decoder(const std::filesystem::path& folder) {
     const auto path = folder / "config.json";
-    const detail::Json json = detail::read_json_object(path);
+    const detail::JsonDocument json = detail::read_json_object(path);
     return detail::get_bool(json, "is_decoder", path).value_or(false) &&
            !detail::get_bool(json, "add_cross_attention", path).value_or(false);
 }
@@ -69,7 +69,7 @@ inline ModelConfig load_decoder_config(const std::filesystem::path& folder) {
 /// Errors: file, format, shape, unsupported.
 inline EncoderDecoderConfig load_encoder_decoder_config(const std::filesystem::path& folder) {
     const auto path = folder / "config.json";
-    const detail::Json json = detail::read_generating_config(path, true);
+    const detail::JsonDocument json = detail::read_generating_config(path, true);
     const auto part = [&](const char* key) {
         const detail::Json* const object = detail::find(json, key);
         if (!object) detail::fail(ErrorKind::format, path, ": \"", key, "\" is missing");

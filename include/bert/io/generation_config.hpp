@@ -173,7 +173,8 @@ private:
         const Json* const value = find(json_, "early_stopping");
         if (!value) return std::nullopt;
         if (value->is_boolean()) return value->get<bool>() ? EarlyStopping::yes : EarlyStopping::no;
-        if (*value != "never") wrong_type(path_, "early_stopping", "true, false or \"never\"", *value);
+        if (!value->is_string() || value->get_ref<const std::string&>() != "never")
+            wrong_type(path_, "early_stopping", "true, false or \"never\"", *value);
         return EarlyStopping::never;
     }
 
@@ -223,7 +224,7 @@ inline GenerationConfig load_generation_config(const std::filesystem::path& fold
     const auto own = folder / "generation_config.json";
     if (detail::is_there(own)) return detail::GenerationConfigReader(detail::read_json_object(own), own).read();
     const auto path = folder / "config.json";
-    const detail::Json json = detail::read_json_object(path);
+    const detail::JsonDocument json = detail::read_json_object(path);
     const GenerationConfig config = detail::GenerationConfigReader(json, path).read();
     const detail::Json* const decoder = detail::find(json, "decoder");
     if (!decoder || !decoder->is_object()) return config;

@@ -15,12 +15,41 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 BERT_NAMESPACE_BEGIN
 
 namespace detail {
 
 using Json = nlohmann::json;
+
+/// Frees what `json` holds without asking for memory. The library's own destructor asks for some to take nested values
+/// apart, and where there is none it ends the process.
+inline void take_apart(Json& json) noexcept {
+    // As deep as check_json_text() lets values nest.
+    if (json.is_array()) {
+        auto& items = json.get_ref<Json::array_t&>();
+        for (Json& item : items) take_apart(item);
+        items.clear();
+    } else if (json.is_object()) {
+        auto& members = json.get_ref<Json::object_t&>();
+        for (auto& [key, member] : members) take_apart(member);
+        members.clear();
+    }
+}
+
+/// A whole document.
+class JsonDocument : public Json {
+public:
+    JsonDocument(Json&& json) noexcept : Json(std::move(json)) {}
+    JsonDocument(JsonDocument&&) = default;
+    JsonDocument& operator=(JsonDocument&& other) noexcept {
+        take_apart(*this);
+        Json::operator=(std::move(static_cast<Json&>(other)));
+        return *this;
+    }
+    ~JsonDocument() { take_apart(*this); }
+};
 
 /// Whole content of a regular file. Errors: file (missing, not a regular file, unreadable, longer than `limit` bytes).
 inline std::string read_file(const std::filesystem::path& path, std::uintmax_t limit) {
@@ -69,8 +98,8 @@ inline void check_json_text(std::string_view text, const std::filesystem::path& 
 
 /// Parses JSON text. `path` is only named in errors; `filter`, where given, sees every part as it is read and says
 /// whether to keep it. Errors: format.
-inline Json parse_json(std::string_view text, const std::filesystem::path& path,
-                       const Json::parser_callback_t& filter = nullptr) {
+inline JsonDocument parse_json(std::string_view text, const std::filesystem::path& path,
+                               const Json::parser_callback_t& filter = nullptr) {
     check_json_text(text, path);
     try {
         return Json::parse(text, filter);
@@ -80,9 +109,9 @@ inline Json parse_json(std::string_view text, const std::filesystem::path& path,
 }
 
 /// Parses a JSON object. Errors: format.
-inline Json parse_json_object(std::string_view text, const std::filesystem::path& path,
-                              const Json::parser_callback_t& filter = nullptr) {
-    Json json = parse_json(text, path, filter);
+inline JsonDocument parse_json_object(std::string_view text, const std::filesystem::path& path,
+                                      const Json::parser_callback_t& filter = nullptr) {
+    JsonDocument json = parse_json(text, path, filter);
     if (!json.is_object()) fail(ErrorKind::format, path, ": expected a JSON object, given ", json.type_name());
     return json;
 }
@@ -91,7 +120,7 @@ inline Json parse_json_object(std::string_view text, const std::filesystem::path
 inline constexpr std::uintmax_t json_limit = 64u << 20;
 
 /// Reads a file of a model folder that holds one JSON object. Errors: file, format.
-inline Json read_json_object(const std::filesystem::path& path) {
+inline JsonDocument read_json_object(const std::filesystem::path& path) {
     return parse_json_object(read_folder_file(path, json_limit), path);
 }
 

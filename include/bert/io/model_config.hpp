@@ -188,7 +188,7 @@ inline ModelConfig parse_model_config(const Json& json, const std::filesystem::p
 /// relative positions, a decoder, an activation with parameters).
 inline ModelConfig load_model_config(const std::filesystem::path& folder) {
     const auto path = folder / "config.json";
-    const detail::Json json = detail::read_json_object(path);
+    const detail::JsonDocument json = detail::read_json_object(path);
     if (detail::get_string(json, "model_type", path) == "encoder-decoder") {
         detail::fail(ErrorKind::unsupported, path,
                      ": \"model_type\" is \"encoder-decoder\": this is an encoder with a decoder; it serves: "

@@ -83,8 +83,8 @@ inline std::vector<FloatTensor> encoder_tensors(const Checkpoint& checkpoint) {
 }
 
 /// config.json of the encoder, with the head's part replaced.
-inline Json head_config_json(const std::filesystem::path& source, const HeadConfig& head) {
-    Json json = read_json_object(source / "config.json");
+inline JsonDocument head_config_json(const std::filesystem::path& source, const HeadConfig& head) {
+    JsonDocument json = read_json_object(source / "config.json");
     for (const char* stale : {"_name_or_path", "torch_dtype", "problem_type", "num_labels", "finetuning_task"}) {
         json.erase(stale);
     }
@@ -138,7 +138,7 @@ inline void write_head_folder(const std::filesystem::path& source, const std::fi
         }
         detail::write_whole_file(target / name, detail::read_folder_file(source / name, std::uintmax_t{1} << 30));
     }
-    const detail::Json json = detail::head_config_json(source, config);
+    const detail::JsonDocument json = detail::head_config_json(source, config);
     detail::write_whole_file(target / "config.json",
                              json.dump(2, ' ', false, detail::Json::error_handler_t::replace) + "\n");
     write_safetensors(target / "model.safetensors", std::move(tensors));

@@ -117,8 +117,9 @@ private:
         values_ = 0;
     }
 
-    void end(const Json& entry) {
-        if (name_ != metadata) tensor_(name_, entry);
+    void end(Json& entry) {
+        if (name_ != metadata) tensor_(name_, static_cast<const Json&>(entry));
+        take_apart(entry);
     }
 
     /// The metadata are texts by name, which nothing here needs.
@@ -310,7 +311,7 @@ private:
     }
 
     void add_shards(const std::filesystem::path& index, bool map) {
-        const detail::Json json = detail::read_json_object(index);
+        const detail::JsonDocument json = detail::read_json_object(index);
         const detail::Json* const weight_map = detail::find(json, "weight_map");
         if (!weight_map || !weight_map->is_object()) {
             detail::fail(ErrorKind::format, index, ": \"weight_map\" should map tensor names to files");

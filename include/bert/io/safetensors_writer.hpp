@@ -37,7 +37,7 @@ struct FloatTensor {
 /// `fill` throws.
 inline void write_safetensors(const std::filesystem::path& path, std::vector<FloatTensor> tensors) {
     std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-    detail::Json header = {{"__metadata__", {{"format", "pt"}}}};
+    detail::JsonDocument header = detail::Json{{"__metadata__", {{"format", "pt"}}}};
     std::uint64_t offset = 0;
     for (const FloatTensor& tensor : tensors) {
         if (header.contains(tensor.name)) {

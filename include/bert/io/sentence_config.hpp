@@ -91,14 +91,15 @@ inline PoolingMode pooling_mode(const std::string& name, const std::filesystem::
 
 inline void read_pooling(const std::filesystem::path& folder, SentenceConfig& config) {
     const auto path = folder / "config.json";
-    const Json json = read_json_object(path);
+    const JsonDocument json = read_json_object(path);
     config.pooling.clear();
     if (const Json* const modes = find(json, "pooling_mode")) {
-        const Json list = modes->is_array() ? *modes : Json::array({*modes});
-        for (const auto& mode : list) {
+        const auto add = [&](const Json& mode) {
             if (!mode.is_string()) wrong_type(path, "pooling_mode", "the name of a mode or a list of names", mode);
             config.pooling.push_back(pooling_mode(mode.get<std::string>(), path));
-        }
+        };
+        if (modes->is_array()) std::for_each(modes->begin(), modes->end(), add);
+        else add(*modes);
     } else {
         for (const auto& known : pooling_names) {
             if (get_bool(json, known.legacy_key, path).value_or(false)) config.pooling.push_back(known.mode);
@@ -131,7 +132,7 @@ inline Activation dense_activation(const std::string& class_name, const std::fil
 /// does not say.
 inline DenseConfig read_dense(const std::filesystem::path& folder, const char* features = "sentence_embedding") {
     const auto path = folder / "config.json";
-    const Json json = read_json_object(path);
+    const JsonDocument json = read_json_object(path);
     DenseConfig dense;
     dense.folder = folder;
     const auto size = [&](const char* key) {
@@ -163,7 +164,7 @@ struct ModuleEntry {
 /// Reads modules.json. Errors: file, format.
 inline std::vector<ModuleEntry> read_module_list(const std::filesystem::path& folder) {
     const auto path = folder / "modules.json";
-    const Json list = parse_json(read_folder_file(path, 1 << 20), path);
+    const JsonDocument list = parse_json(read_folder_file(path, 1 << 20), path);
     if (!list.is_array() || list.empty()) fail(ErrorKind::format, path, ": expected a list of modules");
     std::vector<ModuleEntry> modules;
     for (const Json& module : list) {
@@ -247,7 +248,7 @@ inline void read_modules(const std::filesystem::path& folder, SentenceConfig& co
 inline void read_sentence_settings(const std::filesystem::path& folder, SentenceConfig& config) {
     const auto path = folder / "config_sentence_transformers.json";
     if (!is_there(path)) return;
-    const Json json = read_json_object(path);
+    const JsonDocument json = read_json_object(path);
     if (const Json* const prompts = find(json, "prompts")) {
         if (!prompts->is_object()) wrong_type(path, "prompts", "an object of texts by name", *prompts);
         for (const auto& [name, text] : prompts->items()) {
@@ -283,7 +284,7 @@ inline void read_limits(SentenceConfig& config) {
           "sentence_xlnet_config.json"}) {
         const auto path = config.transformer_folder / name;
         if (!is_there(path)) continue;
-        const Json json = read_json_object(path);
+        const JsonDocument json = read_json_object(path);
         if (const auto length = get_integer(json, "max_seq_length", path, 1, std::int64_t{1} << 40)) {
             config.max_seq_length = static_cast<std::size_t>(*length);
         }

@@ -46,7 +46,7 @@ inline SpladeConfig load_splade_config(const std::filesystem::path& folder) {
         }
         sentence.transformer_folder = list.front().folder;
         const auto path = list.back().folder / "config.json";
-        const detail::Json json = detail::read_json_object(path);
+        const detail::JsonDocument json = detail::read_json_object(path);
         const auto pooling = detail::get_string(json, "pooling_strategy", path).value_or("max");
         const auto activation = detail::get_string(json, "activation_function", path).value_or("relu");
         if ((pooling != "max" && pooling != "sum") || (activation != "relu" && activation != "log1p_relu")) {

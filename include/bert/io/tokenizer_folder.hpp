@@ -133,7 +133,7 @@ public:
 private:
     struct File {
         std::filesystem::path path;
-        Json json = Json::object();
+        JsonDocument json = Json::object();
     };
 
     /// In the order in which BertTokenizer adds them, with the text it gives to those that no file names.

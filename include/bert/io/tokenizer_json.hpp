@@ -211,10 +211,11 @@ struct VocabularyFilter {
     /// A part of the document, for parse_json(): false for keys that are not to be kept, and with them their values.
     bool operator()(int depth, Json::parse_event_t event, const Json& part) {
         if (event == Json::parse_event_t::key) {
-            if (depth == 1) in_model_ = part == "model";
-            if (depth <= 2) in_vocabulary_ = depth == 2 && in_model_ && part == "vocab";
+            const auto& key = part.get_ref<const std::string&>();
+            if (depth == 1) in_model_ = key == "model";
+            if (depth <= 2) in_vocabulary_ = depth == 2 && in_model_ && key == "vocab";
             in_entry_ = depth == 3 && in_vocabulary_;
-            if (in_entry_) entries.push_back({part.get_ref<const std::string&>(), 0});
+            if (in_entry_) entries.push_back({key, 0});
             return !in_entry_;
         }
         if (depth != 3 || !in_entry_) return true;
@@ -267,7 +268,7 @@ inline void read_decoder(const Json& json, DecoderConfig& config, const std::fil
 /// tokenizer, and are read over.
 inline void read_tokenizer_json(const std::filesystem::path& path, TokenizerConfig& config) {
     VocabularyFilter filter;
-    const Json json = parse_json_object(read_file(path, json_limit), path, std::ref(filter));
+    const JsonDocument json = parse_json_object(read_file(path, json_limit), path, std::ref(filter));
     config.source = path.string();
     if (const auto version = get_string(json, "version", path); version && *version != "1.0") {
         fail(ErrorKind::unsupported, path, ": version \"", *version, "\"; supported is 1.0");

@@ -224,7 +224,7 @@ inline std::vector<TrainingExample> examples_of_json_lines(std::string_view text
         if (row.find_first_not_of(" \t\r") == std::string_view::npos) continue;
         const std::string where = path.string() + ":" + std::to_string(line) + ": ";
         check_json_text(row, path);
-        const Json object = Json::parse(row, nullptr, false);
+        const JsonDocument object = Json::parse(row, nullptr, false);
         if (!object.is_object()) fail(ErrorKind::format, where, "expected a JSON object");
         examples.push_back(example_of_json(object, options, path, where));
     }

@@ -65,7 +65,7 @@ public:
         for (const char* prefix : {"", "bert."}) {
             if (!checkpoint.find(prefix + known)) continue;
             Weights weights(checkpoint, prefix, kernels);
-            weights.arena_ = Arena(checkpoint.bytes());
+            weights.arena_ = Arena(weights.layer_bytes());
             return weights;
         }
         detail::fail(ErrorKind::format, checkpoint.folder(), ": the weights have no tensor \"", known,
@@ -188,6 +188,19 @@ public:
     }
 
 private:
+    /// Bytes of the tensors that an encoder packs: those of its layers and its pooler.
+    std::size_t layer_bytes() const {
+        std::size_t bytes = 0;
+        for (const char* part : {"encoder.", "pooler."}) {
+            const std::string start = prefix_ + part;
+            for (auto it = checkpoint_.tensors().lower_bound(start);
+                 it != checkpoint_.tensors().end() && detail::starts_with(it->first, start); ++it) {
+                bytes += it->second.bytes;
+            }
+        }
+        return bytes;
+    }
+
     const TensorView* find(const std::string& name) const {
         if (const TensorView* tensor = checkpoint_.find(prefix_ + name)) return tensor;
         const auto renamed = [&](std::string_view suffix, const char* older) -> const TensorView* {

@@ -30,7 +30,8 @@ public:
     }
     KeyValueCache& operator=(const KeyValueCache& other) {
         KeyValueCache copy(other);
-        return *this = std::move(copy);
+        *this = std::move(copy);
+        return *this;
     }
     KeyValueCache(KeyValueCache&&) noexcept = default;
     KeyValueCache& operator=(KeyValueCache&&) noexcept = default;

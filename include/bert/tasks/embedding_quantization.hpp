@@ -178,7 +178,7 @@ std::vector<std::vector<SearchHit>> search_scalar(const ConstRows<float>& querie
         queries.rows(), corpus.rows(), options, threads,
         [&](Index query, Index row) {
             std::int64_t sum = 0;
-            for (Index i = 0; i < codes.cols(); ++i) sum += int{codes(query, i)} * int{corpus(row, i)};
+            for (Index i = 0; i < codes.cols(); ++i) sum += std::int64_t{codes(query, i)} * corpus(row, i);
             return static_cast<double>(sum);
         },
         [&](Index query, Index row) {

@@ -90,10 +90,11 @@ private:
         const Index count = classifier_.labels();
         std::string known;
         entailment_ = -1;
-        for (Index id = count - 1; id >= 0; --id) {
+        for (Index id = 0; id < count; ++id) {
             const std::string name = label_name(task().config(), id);
-            known = name + (known.empty() ? "" : ", ") + known;
-            if (entailment ? name == *entailment : begins_entail(name)) entailment_ = id;
+            known.append(known.empty() ? "" : ", ").append(name);
+            const bool entails = entailment ? name == *entailment : begins_entail(name);
+            if (entails && entailment_ < 0) entailment_ = id;
         }
         if (count < 2) {
             detail::fail(ErrorKind::unsupported, folder, ": zero-shot classification needs a model of entailment, but ",

@@ -369,6 +369,8 @@ inline void Tokenizer::encode_ids_of(std::string_view text, const std::string_vi
 
 inline void Tokenizer::pad(Encoding& encoding, std::size_t size, Side side) const {
     if (encoding.size() >= size) return;
+    constexpr std::size_t most = 1 << 26;
+    if (size > most) detail::fail(ErrorKind::input, "pad_to should be at most ", most, ", given ", size);
     if (!pad_id_) {
         detail::fail(ErrorKind::vocabulary, "padding needs the token \"", pad_token_,
                      "\", which is not in the vocabulary");

@@ -21,9 +21,14 @@ struct Projection {
 
 /// The principal components (Pearson 1901) of the rows of a matrix (n x d), the strongest first, as scikit-learn's PCA
 /// gives them: rows are centred, and of each component the largest loading is positive. Where there are fewer
-/// directions than asked for, the further coordinates are 0. Errors: input (no components, a value that is not finite).
+/// directions than asked for, the further coordinates are 0. Errors: input (a number of components outside 1 to 65536,
+/// a value that is not finite).
 inline Projection principal_components(const ConstRows<float>& rows, Index components = 2) {
-    if (components < 1) detail::fail(ErrorKind::input, "principal_components: ", components, " components");
+    constexpr Index most = 1 << 16;
+    if (components < 1 || components > most) {
+        detail::fail(ErrorKind::input, "principal_components: components should be from 1 to ", most, ", given ",
+                     components);
+    }
     detail::check_finite(rows, "principal_components");
     Projection result;
     result.points = RowMatrix<double>::Zero(rows.rows(), components);
