@@ -5,6 +5,7 @@
 
 void add_ask(CLI::App& app);
 void add_classify(CLI::App& app);
+void add_convert(CLI::App& app);
 void add_embed(CLI::App& app);
 void add_entities(CLI::App& app);
 void add_fill_mask(CLI::App& app);
@@ -15,6 +16,7 @@ void add_next_sentence(CLI::App& app);
 void add_rerank(CLI::App& app);
 void add_similarity(CLI::App& app);
 void add_tokenize(CLI::App& app);
+void add_verify(CLI::App& app);
 void add_explain(CLI::App& app);
 void add_plot(CLI::App& app);
 void add_keywords(CLI::App& app);

@@ -3,8 +3,9 @@
 #pragma once
 
 #include <bert/error.hpp>
+#include <bert/io/checkpoint.hpp>
 #include <bert/io/model_config.hpp>
-#include <bert/io/safetensors.hpp>
+#include <bert/io/model_path.hpp>
 #include <bert/model/any_bert_model.hpp>
 #include <bert/model/weights.hpp>
 #include <bert/nn/linear.hpp>
@@ -12,7 +13,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -99,7 +99,7 @@ inline std::vector<Task> served_tasks(const ModelConfig& config, const Checkpoin
 class HeadFolder {
 public:
     /// Errors: file, format, unsupported; unsupported too where the folder has no head for `task`.
-    HeadFolder(const std::filesystem::path& folder, Task task, const LoadOptions& options = {})
+    HeadFolder(const ModelPath& folder, Task task, const LoadOptions& options = {})
         : config_(load_model_config(folder)), checkpoint_(folder, options.memory_map), kernels_(options.kernels) {
         const auto tasks = served_tasks(config_, checkpoint_);
         if (std::find(tasks.begin(), tasks.end(), task) != tasks.end()) return;
