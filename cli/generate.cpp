@@ -5,11 +5,13 @@
 
 #include <bert/bert.hpp>
 
+#include <charconv>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -28,10 +30,15 @@ struct GenerateOptions {
 std::vector<std::int32_t> parse_ids(const std::string& text) {
     std::istringstream stream(text);
     std::vector<std::int32_t> ids;
-    for (std::int32_t id; stream >> id;) ids.push_back(id);
-    if (!stream.eof()) {
-        throw bert::Error(bert::ErrorKind::input,
-                          "--ids: expected token ids separated by spaces, given \"" + text + "\"");
+    for (std::string word; stream >> word;) {
+        std::int32_t id = 0;
+        const char* const end = word.data() + word.size();
+        const auto result = std::from_chars(word.data(), end, id);
+        if (result.ec != std::errc() || result.ptr != end) {
+            throw bert::Error(bert::ErrorKind::input,
+                              "--ids: expected token ids separated by spaces, given \"" + text + "\"");
+        }
+        ids.push_back(id);
     }
     return ids;
 }

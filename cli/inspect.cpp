@@ -4,7 +4,7 @@
 
 #include <bert/bert.hpp>
 
-#include <filesystem>
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -74,26 +74,25 @@ Record describe_weights(const bert::Checkpoint& checkpoint) {
     return record;
 }
 
-Record describe_folder(const std::string& folder, bool tensors) {
-    const bert::SentenceConfig sentence = bert::load_sentence_config(folder);
-    const bert::ModelConfig config = bert::load_model_config(sentence.transformer_folder);
-    const bert::Checkpoint checkpoint(sentence.transformer_folder);
-    const bert::Tokenizer tokenizer = bert::Tokenizer::load(sentence.transformer_folder);
-
-    Record record;
-    record["model"] = {
+Record describe_model(const bert::ModelConfig& config) {
+    return {
         {"architectures", config.architectures},         {"hidden_size", config.hidden_size},
         {"num_hidden_layers", config.num_hidden_layers}, {"num_attention_heads", config.num_attention_heads},
         {"intermediate_size", config.intermediate_size}, {"hidden_act", config.hidden_act_name},
         {"layer_norm_eps", config.layer_norm_eps},       {"vocab_size", config.vocab_size},
         {"type_vocab_size", config.type_vocab_size},     {"max_position_embeddings", config.max_position_embeddings}};
-    record["tasks"] = Record::array();
-    for (const bert::Task task : bert::served_tasks(config, checkpoint))
-        record["tasks"].push_back(bert::to_string(task));
-    record["weights"] = describe_weights(checkpoint);
-    record["tokenizer"] = {{"vocab_size", tokenizer.vocab_size()},
-                           {"model_max_length", or_null(tokenizer.model_max_length())}};
+}
 
+/// What sentence-transformers writes about the texts of several kinds of models.
+template <class Config>
+Record describe_texts(const Config& config) {
+    return {{"max_seq_length", or_null(config.max_seq_length)},
+            {"prompts", config.prompts},
+            {"default_prompt_name", or_null(config.default_prompt_name)}};
+}
+
+Record describe_sentence_embeddings(const std::string& folder) {
+    const bert::SentenceConfig sentence = bert::load_sentence_config(folder);
     Record pooling = Record::array();
     for (const bert::PoolingMode mode : sentence.pooling) pooling.push_back(to_text(mode));
     Record modules = Record::array();
@@ -105,13 +104,67 @@ Record describe_folder(const std::string& folder, bool tensors) {
             modules.push_back("Normalize");
         }
     }
-    record["sentence_embeddings"] = {{"pooling", pooling},
-                                     {"modules", modules},
-                                     {"max_seq_length", or_null(sentence.max_seq_length)},
-                                     {"truncate_dim", or_null(sentence.truncate_dim)},
-                                     {"similarity", to_text(sentence.similarity)},
-                                     {"prompts", sentence.prompts},
-                                     {"default_prompt_name", or_null(sentence.default_prompt_name)}};
+    Record record = {{"pooling", pooling},
+                     {"modules", modules},
+                     {"truncate_dim", or_null(sentence.truncate_dim)},
+                     {"similarity", to_text(sentence.similarity)}};
+    record.update(describe_texts(sentence));
+    return record;
+}
+
+Record describe_sparse_embeddings(const std::string& folder) {
+    const bert::SpladeConfig config = bert::load_splade_config(folder);
+    Record record = {{"pooling", config.sum ? "sum" : "max"}, {"max_active_dims", or_null(config.max_active_dims)}};
+    record.update(describe_texts(config));
+    return record;
+}
+
+Record describe_late_interaction(const std::string& folder) {
+    const bert::ColbertConfig config = bert::load_colbert_config(folder);
+    Record record = {{"query_prompt", config.query_prompt}, {"document_prompt", config.document_prompt}};
+    record["query_expansion"] = config.expand_queries ? Record(config.expansion_length) : Record();
+    record["document_length"] = or_null(config.document_length);
+    record["max_seq_length"] = or_null(config.max_seq_length);
+    return record;
+}
+
+Record describe_folder(const std::string& folder, bool tensors) {
+    const auto tasks = bert::served_tasks(folder);
+    const auto serves = [&](bert::Task task) { return std::find(tasks.begin(), tasks.end(), task) != tasks.end(); };
+    const auto transformer = bert::transformer_folder(folder);
+    const bert::Checkpoint checkpoint(transformer);
+
+    Record record;
+    if (serves(bert::Task::text2text_generation)) {
+        const auto config = bert::load_encoder_decoder_config(folder);
+        record["encoder"] = describe_model(config.encoder);
+        record["decoder"] = describe_model(config.decoder);
+    } else if (serves(bert::Task::text_generation)) {
+        record["model"] = describe_model(bert::load_decoder_config(folder));
+    } else {
+        record["model"] = describe_model(bert::load_model_config(transformer));
+    }
+    record["tasks"] = Record::array();
+    for (const bert::Task task : tasks) record["tasks"].push_back(bert::to_string(task));
+    record["weights"] = describe_weights(checkpoint);
+    const bool generates = serves(bert::Task::text_generation) || serves(bert::Task::text2text_generation);
+    const auto tokenizer = generates ? bert::detail::load_optional_tokenizer(transformer, {})
+                                     : std::optional(bert::Tokenizer::load(transformer));
+    record["tokenizer"] = Record();
+    if (tokenizer) {
+        record["tokenizer"] = {{"vocab_size", tokenizer->vocab_size()},
+                               {"model_max_length", or_null(tokenizer->model_max_length())}};
+    }
+
+    if (serves(bert::Task::text_classification) || serves(bert::Task::token_classification)) {
+        record["labels"] = Record::array();
+        for (const auto& label : bert::load_model_config(transformer).id2label)
+            record["labels"].push_back(label.second);
+    }
+    if (serves(bert::Task::reranking)) record["reranking"] = describe_texts(bert::load_cross_encoder_config(folder));
+    if (serves(bert::Task::sparse_embedding)) record["sparse_embeddings"] = describe_sparse_embeddings(folder);
+    if (serves(bert::Task::late_interaction)) record["late_interaction"] = describe_late_interaction(folder);
+    if (serves(bert::Task::sentence_embedding)) record["sentence_embeddings"] = describe_sentence_embeddings(folder);
     if (tensors) {
         Record list = Record::array();
         for (const auto& [name, tensor] : checkpoint.tensors()) {

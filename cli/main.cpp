@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <iostream>
 #include <string>
 
@@ -21,6 +22,18 @@ int report(const std::string& message, int code) {
     std::string line = message.substr(0, message.find('\n'));
     std::fprintf(stderr, "bert: %s\n", line.c_str());
     return code;
+}
+
+/// CLI11 takes -1 for the largest number of what counts something.
+void refuse_negative_counts(CLI::App& app) {
+    const auto check = [](const std::string& value) {
+        return value.substr(0, 1) == "-" ? "a number of 0 or more is needed, given " + value : std::string();
+    };
+    for (CLI::App* const command : app.get_subcommands(std::function<bool(CLI::App*)>())) {
+        for (CLI::Option* const option : command->get_options()) {
+            if (option->get_type_name() == "UINT") option->check(check);
+        }
+    }
 }
 
 }  // namespace
@@ -42,6 +55,7 @@ Exit codes: 0 all went well; 1 the work failed; 2 the command was not understood
   bert embed all-MiniLM-L6-v2 texts.txt -o vectors.npy
   bert similarity all-MiniLM-L6-v2 'A cat sat down.' 'Dogs bark.')");
     add_embed(app);
+    add_embed_sparse(app);
     add_tokenize(app);
     add_similarity(app);
     add_inspect(app);
@@ -54,6 +68,8 @@ Exit codes: 0 all went well; 1 the work failed; 2 the command was not understood
     add_rerank(app);
     add_index(app);
     add_search(app);
+    add_paraphrases(app);
+    add_cluster(app);
     add_summarize(app);
     add_keywords(app);
     add_train_head(app);
@@ -69,6 +85,7 @@ Exit codes: 0 all went well; 1 the work failed; 2 the command was not understood
            },
            "Write a completion script for bash: source <(bert --completion)")
         ->trigger_on_parse();
+    refuse_negative_counts(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& request) {

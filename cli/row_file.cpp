@@ -111,7 +111,7 @@ void RowFile::fail(const char* what) {
 
 void RowFile::read_state() {
     const std::string text = bert::detail::read_file(state_path_, bert::detail::json_limit);
-    bert::detail::check_json_depth(text, state_path_);
+    bert::detail::check_json_text(text, state_path_);
     const Record state = Record::parse(text, nullptr, false);
     try {
         if (state.at("version") != state_version) refuse(state_path_ + ": another version wrote this");

@@ -273,7 +273,7 @@ void TextReader::parse(std::string&& raw, TextRecord& result) const {
         case Format::tsv: parse_row(raw, result); return;
         case Format::json: break;
     }
-    bert::detail::check_json_depth(raw, result.place);
+    bert::detail::check_json_text(raw, result.place);
     result.record = Record::parse(raw, nullptr, false);
     if (!result.record.is_object()) fail_format(result.place + ": expected a JSON object");
     const auto text = result.record.find(options_.field);

@@ -75,7 +75,10 @@ void add_train_head(CLI::App& app) {
         ->capture_default_str();
     command.add_option("--label-separator", options->file.label_separator,
                        "Text between several labels of one example");
-    command.add_option("--labels", training.labels, "Labels in the order of their ids (default: sorted)");
+    command
+        .add_option("--labels", training.labels,
+                    "Labels in the order of their ids, separated by commas (default: sorted)")
+        ->delimiter(',');
     command.add_option("--pooler", training.pooler, "identity or checkpoint: the layer below the classifier")
         ->option_text("NAME")
         ->transform(CLI::CheckedTransformer(

@@ -1,4 +1,4 @@
-// Prints the likeliest words for each [MASK] of a text.
+// Prints the likeliest words for each [MASK] of a text, and the perplexity of the text with each of them.
 //
 //     fill_mask MODEL_FOLDER [TEXT]
 #include <bert/bert.hpp>
@@ -18,8 +18,8 @@ int main(int argc, char** argv) try {
     for (const bert::MaskedPlace& place : model.fill(text).masks) {
         std::printf("bytes %zu to %zu:\n", place.span.begin, place.span.end);
         for (const bert::MaskCandidate& candidate : place.candidates) {
-            std::printf("  %.3f  %-12s %s\n", static_cast<double>(candidate.score), candidate.token.c_str(),
-                        candidate.sequence.c_str());
+            std::printf("  %.3f  %-12s %8.1f  %s\n", static_cast<double>(candidate.score), candidate.token.c_str(),
+                        model.perplexity(candidate.sequence).perplexity, candidate.sequence.c_str());
         }
     }
 } catch (const std::exception& error) {

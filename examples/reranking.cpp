@@ -1,12 +1,22 @@
-// Puts documents in the order in which they fit a query, with a cross-encoder.
+// Puts documents in the order in which they fit a query: with a cross-encoder, which reads both together, or with the
+// embeddings of a bi-encoder, which is faster and less exact.
 //
 //     reranking MODEL_FOLDER [QUERY DOCUMENT...]
 #include <bert/bert.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <string>
 #include <vector>
+
+namespace {
+
+void print(float score, const std::string& document) {
+    std::printf("%7.3f  %s\n", static_cast<double>(score), document.c_str());
+}
+
+}  // namespace
 
 int main(int argc, char** argv) try {
     if (argc < 2 || argc == 3) {
@@ -20,9 +30,19 @@ int main(int argc, char** argv) try {
         documents.assign(argv + 3, argv + argc);
     }
 
-    const bert::Reranker model(argv[1]);
-    for (const bert::RankedDocument& document : model.rank(query, documents)) {
-        std::printf("%7.3f  %s\n", static_cast<double>(document.score), documents[document.index].c_str());
+    const std::vector<bert::Task> tasks = bert::served_tasks(argv[1]);
+    if (std::find(tasks.begin(), tasks.end(), bert::Task::reranking) != tasks.end()) {
+        const bert::Reranker model(argv[1]);
+        for (const bert::RankedDocument& document : model.rank(query, documents)) {
+            print(document.score, documents[document.index]);
+        }
+    } else {
+        const bert::SentenceEncoder model(argv[1]);
+        bert::SemanticSearchOptions all;
+        all.top_k = documents.size();
+        const auto hits =
+            bert::semantic_search(model.encode_query({query}), model.encode_document(documents), all).front();
+        for (const bert::SearchHit& hit : hits) print(hit.score, documents[static_cast<std::size_t>(hit.corpus_id)]);
     }
 } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());

@@ -12,8 +12,12 @@
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "bert.hpp maps little-endian weight files in place and supports little-endian machines only"
 #endif
-#if defined(__FAST_MATH__)
-#error "bert.hpp needs IEEE arithmetic: compile without -ffast-math"
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ > 0) || \
+    defined(__ASSOCIATIVE_MATH__) || defined(_M_FP_FAST)
+#error "bert.hpp needs IEEE arithmetic: compile without -ffast-math, -Ofast, the options these stand for, and /fp:fast"
+#endif
+#if (defined(__SIZEOF_POINTER__) && __SIZEOF_POINTER__ < 8) || (defined(_WIN32) && !defined(_WIN64))
+#error "bert.hpp maps whole weight files and supports 64-bit machines only"
 #endif
 
 // Eigen's alignment, and with it the layout of some types, follows the -m flags of a translation unit. The flags that
@@ -38,5 +42,3 @@
 #define BERT_NAMESPACE_END \
     }                      \
     }
-
-static_assert(sizeof(void*) == 8, "bert.hpp maps whole weight files and supports 64-bit machines only");

@@ -3,6 +3,7 @@
 
 #include <bert/config.hpp>
 
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -47,6 +48,24 @@ private:
 
 namespace detail {
 
+/// Names that come out of files may hold anything: control characters are written as numbers, and what is longer than
+/// any name is cut.
+inline void append_text(std::string& out, std::string_view text) {
+    constexpr std::size_t most = 1000;
+    constexpr char digits[] = "0123456789abcdef";
+    std::size_t size = text.size();
+    if (size > most) {
+        size = most;
+        while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) --size;  // a whole character
+    }
+    for (const char c : text.substr(0, size)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7F) out.append("\\x").append({digits[byte >> 4], digits[byte & 15]});
+        else out += c;
+    }
+    if (size < text.size()) out += "...";
+}
+
 template <class T>
 void append_to_message(std::string& out, const T& value) {
     if constexpr (std::is_same_v<T, char>) {
@@ -56,9 +75,9 @@ void append_to_message(std::string& out, const T& value) {
     } else if constexpr (std::is_arithmetic_v<T>) {
         out += std::to_string(value);
     } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
-        out += std::string_view(value);
+        append_text(out, value);
     } else {
-        out += value.string();  // std::filesystem::path, without including it here
+        append_text(out, value.string());  // std::filesystem::path, without including it here
     }
 }
 

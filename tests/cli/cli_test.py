@@ -155,6 +155,20 @@ class Cli(CliCase):
         self.fails("search", self.model, stdin="a", naming=["no query"])
         self.fails("search", self.model, "a", "--mode", "bm25", stdin="a", naming=["--mode", "bert index"])
 
+    def test_finds_paraphrases_and_clusters(self):
+        texts = "the dog sat\na bird sang\nthe dog sat\nthe sun set\nthe dog sat\n"
+        pairs = self.lines("paraphrases", self.model, "--min-score", 0.9999, stdin=texts)
+        found = [[text["corpus_id"] for text in pair["texts"]] for pair in pairs]
+        self.assertEqual(found, [[0, 2], [0, 4], [2, 4]])
+        self.assertEqual(pairs[0]["texts"][1]["document"], {"text": "the dog sat"})
+        (best,) = self.lines("paraphrases", self.model, "-n", 1, stdin=texts)
+        self.assertAlmostEqual(best["score"], 1, delta=1e-6)
+        (cluster,) = self.lines("cluster", self.model, "--threshold", 0.9999, "--min-size", 2, stdin=texts)
+        self.assertEqual((cluster["size"], [text["corpus_id"] for text in cluster["texts"]]), (3, [0, 2, 4]))
+        self.assertEqual(self.ok("cluster", self.model, stdin=texts), "")
+        self.assertEqual(self.ok("paraphrases", self.model), "")
+        self.fails("cluster", self.model, "--min-size", 0, stdin=texts, naming=["min_community_size"])
+
     def test_summarizes(self):
         text = "The d\u00f6g sat. The cat ran!\n\nA bird sang. The end."
         (record,) = self.lines("summarize", self.model, "-n", 2, stdin=text)
@@ -264,6 +278,29 @@ class Cli(CliCase):
         self.assertEqual(out["tasks"], ["fill-mask", "next-sentence", "sparse-embedding", "sentence-embedding"])
         self.fails("inspect")
 
+    def test_inspects_every_kind_of_folder(self):
+        def inspected(folder):
+            self.ok("inspect", folder)
+            return json.loads(self.ok("inspect", folder, "--json"))
+
+        out = inspected(self.overlaid("single_label", "cross_encoder"))
+        self.assertEqual(out["tasks"], ["text-classification", "reranking"])
+        self.assertEqual(out["reranking"]["default_prompt_name"], "search")
+        self.assertNotIn("sentence_embeddings", out)
+        out = inspected(self.overlaid("masked_lm", "sparse_sum"))
+        self.assertEqual(out["tasks"], ["fill-mask", "sparse-embedding"])
+        self.assertEqual(out["sparse_embeddings"]["pooling"], "sum")
+        out = inspected(self.overlaid("colbert", "colbert_saved"))
+        self.assertEqual(out["tasks"], ["late-interaction"])
+        self.assertEqual(out["late_interaction"]["query_expansion"], 32)
+        out = inspected(self.head("token_classifier"))
+        self.assertEqual(out["labels"], ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "MISC"])
+        out = inspected(GOLDEN / "decoders" / "bert_generation")
+        self.assertEqual((out["tasks"], out["tokenizer"]), (["text-generation"], None))
+        out = inspected(GOLDEN / "decoders" / "seq2seq_projection")
+        self.assertEqual(out["tasks"], ["text2text-generation"])
+        self.assertNotEqual(out["encoder"]["hidden_size"], out["decoder"]["hidden_size"])
+
     def test_generate(self):
         decoders = GOLDEN / "decoders"
         for name in ("causal_lm", "seq2seq"):
@@ -286,9 +323,11 @@ class Cli(CliCase):
         self.assertEqual(sampled[0], sampled[1])
         self.assertNotEqual(sampled[0], sampled[2])
         self.fails("generate", model, "hello", naming=["tokenizer"])
-        self.fails("generate", model, "--ids", "7 x", naming=["7 x"])
+        for ids in ("7 x", "7 99999999999", "7.5"):
+            self.fails("generate", model, "--ids", ids, naming=[ids])
         self.fails("generate", model, "--ids", "7", "--beams", 0, naming=["num_beams"])
-        self.fails("generate", self.model, "hello", naming=["is_decoder"])
+        self.fails("generate", self.model, "hello", naming=["is_decoder", "sentence-embedding"])
+
     # tasks with a head
 
     def golden_cases(self, name):
@@ -296,6 +335,14 @@ class Cli(CliCase):
 
     def head(self, name):
         return GOLDEN / "heads" / name
+
+    def overlaid(self, model, overlay):
+        """A folder of both, once."""
+        folder = self.path / overlay
+        if not folder.exists():
+            shutil.copytree(self.head(model), folder)
+            shutil.copytree(self.head(overlay), folder, dirs_exist_ok=True)
+        return folder
 
     def test_fills_masks(self):
         case = self.golden_cases("fill_mask")[0]
@@ -370,12 +417,45 @@ class Cli(CliCase):
         self.assertEqual([r["index"] for r in records], [index for index, _ in case["ranked"][:3]])
         self.assert_close([r["score"] for r in records], [score for _, score in case["ranked"][:3]], 1e-5)
         self.fails("rerank", self.head("single_label"), "query", naming=["no documents"])
+        self.fails("rerank", self.model, "query", stdin="a", naming=["cross-encoder", "sentence-embedding"])
+
+    def test_reranks_by_late_interaction(self):
+        golden = json.loads((GOLDEN / "heads" / "late_interaction.json").read_text(encoding="utf-8"))
+        stdin = "".join(json.dumps({"text": document}) + "\n" for document in golden["document_texts"])
+        case = golden["cases"][0]
+        scores = sorted(case["scores"][0], reverse=True)
+        records = self.lines("rerank", self.head("colbert"), golden["query_texts"][0], "--format", "jsonl", stdin=stdin)
+        self.assert_close([r["score"] for r in records], scores, 1e-4)
+        self.assertEqual([case["scores"][0][r["index"]] for r in records], scores)
+        (best,) = self.lines("rerank", self.head("colbert"), "paris", "--top-k", 1, stdin="paris\nthe cat")
+        self.assertEqual(best["text"], "paris")
+        self.fails("rerank", self.head("colbert"), "query", naming=["no documents"])
+
+    def test_embeds_sparsely(self):
+        golden = json.loads((GOLDEN / "heads" / "sparse.json").read_text(encoding="utf-8"))
+        stdin = "".join(json.dumps({"text": text}) + "\n" for text in golden["texts"])
+        top = self.overlaid("masked_lm", "sparse_top")
+        for case in golden["cases"]:
+            if case["overlay"] not in (None, "sparse_top"):
+                continue
+            folder = top if case["overlay"] else self.head("masked_lm")
+            options = {"encode": (), "encode_query": ("--query",), "encode_document": ("--document",)}[case["method"]]
+            records = self.lines("embed-sparse", folder, "--format", "jsonl", *options, stdin=stdin)
+            self.assertEqual(len(records), len(golden["texts"]))
+            for record, vector in zip(records, case["vectors"]):
+                self.assertEqual([e["index"] for e in record["embedding"]], [index for index, _ in vector])
+                self.assert_close([e["value"] for e in record["embedding"]], [value for _, value in vector], 1e-4)
+        (record,) = self.lines("embed-sparse", top, "--max-active-dims", 2, "--prompt", "", stdin="the cat")
+        self.assertEqual(len(record["embedding"]), 2)
+        self.assertIsInstance(record["embedding"][0]["token"], str)
+        self.fails("embed-sparse", self.head("classifier"), stdin="a", naming=["sparse-embedding", "reranking"])
+        self.fails("embed", top, stdin="a", naming=["Pooling", "sparse-embedding"])
 
     def test_help_and_version(self):
         self.assertIn("embed", self.ok("--help"))
-        for command in ("fill-mask", "next-sentence", "ask", "classify", "entities", "rerank"):
+        for command in ("fill-mask", "next-sentence", "ask", "classify", "entities", "rerank", "embed-sparse"):
             self.assertIn("bert " + command, self.ok(command, "--help"))
-        for command in ("embed", "tokenize", "similarity", "inspect"):
+        for command in ("embed", "tokenize", "similarity", "inspect", "search", "paraphrases", "cluster"):
             self.assertIn("all-MiniLM-L6-v2", self.ok(command, "--help"))
         self.assertRegex(self.ok("--version"), r"\A\d+\.\d+\.\d+\n\Z")
 
@@ -384,6 +464,8 @@ class Cli(CliCase):
         self.fails("frobnicate", code=2)
         self.fails("embed", code=2)
         self.fails("embed", self.model, "--frobnicate", code=2)
+        self.fails("search", self.model, "-q", "a", "--top-k", -1, stdin="a", naming=["--top-k", "-1"], code=2)
+        self.fails("embed", self.model, "--max-length=-1", stdin="a", naming=["--max-length", "-1"], code=2)
         for command in ("embed", "tokenize", "inspect"):
             self.fails(command, self.path / "nowhere", stdin="a", naming=["nowhere"])
         self.fails("similarity", self.path / "nowhere", "a", "b", naming=["nowhere"])

@@ -392,7 +392,7 @@ class Corpora(unittest.TestCase):
         def complete(*words):
             return subprocess.run(["bash", "-c", script, "bash", *words], capture_output=True, text=True).stdout.split()
 
-        self.assertEqual(complete("emb"), ["embed"])
+        self.assertEqual(complete("emb"), ["embed", "embed-sparse"])
         self.assertEqual(complete("embed", "--output"), ["--output", "--output-format"])
         self.assertEqual(complete("embed", "some_file"), [])
 

@@ -16,9 +16,11 @@ from pathlib import Path
 
 # Address space that the program takes to open nothing and then the good folder: itself and its libraries.
 BASE_MEMORY = 96 << 20
-# Bytes of memory per byte of the folder's files: what parsing the most wasteful JSON takes.
+# Bytes of memory per byte of the folder's files, at most: parsed, JSON and vocabularies take several times their size.
 MEMORY_PER_BYTE = 30
 SECONDS = 2
+# What the program itself takes.
+RESIDENT_ALWAYS = 8 << 20
 
 
 def folder_size(folder):
@@ -41,26 +43,25 @@ def limit(memory, seconds):
     return set_limits
 
 
-def check(program, case, sanitized, copied):
-    """What is wrong with the outcome, or nothing."""
-    memory = None
-    if not sanitized and not case["unlimited"]:
-        memory = BASE_MEMORY + MEMORY_PER_BYTE * folder_size(case["folder"])
-    try:
-        result = subprocess.run(
-            [program, case["opener"], case["folder"]] + ["copy"] * copied,
-            capture_output=True,
-            timeout=120,
-            preexec_fn=limit(memory, SECONDS * (10 if sanitized else 1)),
-        )
-    except subprocess.TimeoutExpired:
-        return "hangs"
-    output = result.stdout.decode(errors="replace").strip()
-    if result.returncode != 0:
-        return f"exit code {result.returncode}: {output} {result.stderr.decode(errors='replace')[-2000:]}"
+def run(program, case, memory, sanitized, copied):
+    """Exit code, what came of it, its message, the KiB that were resident, what was written about errors."""
+    result = subprocess.run(
+        [program, case["opener"], case["folder"]] + ["copy"] * copied,
+        capture_output=True,
+        timeout=120,
+        preexec_fn=limit(memory, SECONDS * (10 if sanitized else 1)),
+    )
+    output, _, resident = result.stdout.decode(errors="replace").strip().rpartition("\n")
     kind, _, message = output.partition("\t")
+    return result.returncode, kind, message, resident, result.stderr.decode(errors="replace")[-2000:]
+
+
+def problem(case, code, kind, message, errors):
+    """What is wrong with an outcome, or nothing."""
+    if code != 0:
+        return f"exit code {code}: {errors}"
     if kind != (case["kind"] or "ok") and case["kind"] != "any":
-        return f"expected {case['kind'] or 'success'}, given: {output}"
+        return f"expected {case['kind'] or 'success'}, given {kind}: {message}"
     missing = [text for text in case["message"] if text not in message]
     return f"the message lacks {missing}: {message}" if missing else None
 
@@ -69,20 +70,28 @@ def main():
     arguments = [a for a in sys.argv[1:] if a != "--sanitized"]
     sanitized = len(arguments) < len(sys.argv) - 1
     program, golden = arguments[:2]
-    failures = 0
-    opened = 0
+    failures, opened, most = 0, 0, (0, "nothing")
     with tempfile.TemporaryDirectory() as folder:
         maker = Path(__file__).with_name("make_hostile_folders.py")
         subprocess.run([sys.executable, maker, golden, folder, *arguments[2:]], check=True)
         for case in json.loads((Path(folder) / "cases.json").read_text()):
-            for copied in (False, True):
-                if copied and case["unlimited"]:
-                    continue
+            size = folder_size(case["folder"])
+            limited = not sanitized and not case["unlimited"]
+            for copied in (False, True) if not case["unlimited"] else (False,):
+                memory = BASE_MEMORY + MEMORY_PER_BYTE * size if limited else None
                 opened += 1
-                problem = check(program, case, sanitized, copied)
-                if problem:
+                try:
+                    code, kind, message, resident, errors = run(program, case, memory, sanitized, copied)
+                    wrong = problem(case, code, kind, message, errors)
+                except subprocess.TimeoutExpired:
+                    wrong = "hangs"
+                if wrong:
                     failures += 1
-                    print(f"{case['name']}{' (copied)' if copied else ''}: {problem}")
+                    print(f"{case['name']}{' (copied)' if copied else ''}: {wrong}")
+                elif size > 1 << 20:
+                    most = max(most, ((int(resident) * 1024 - RESIDENT_ALWAYS) / size, case["name"]))
+    if not sanitized:
+        print(f"most memory: {most[0]:.1f} bytes per byte of the folder ({most[1]})")
     print(f"{opened} folders opened, {failures} not as expected")
     sys.exit(failures != 0 or opened == 0)
 

@@ -4,8 +4,9 @@ what opening it should come to.
 Usage: make_hostile_folders.py GOLDEN_FOLDER OUTPUT_FOLDER [NAME_PART]
 
 Writes OUTPUT_FOLDER/<case>/model for every case (or those whose name contains NAME_PART) and OUTPUT_FOLDER/cases.json, a
-list of {"name", "folder", "opener", "kind", "message"}: what tests/hostile/open_folder.cpp is called with, the kind of
-bert::Error that is expected (null: it opens and computes) and texts that its message has to contain.
+list of {"name", "folder", "opener", "kind", "message", "unlimited"}: what tests/hostile/open_folder.cpp is called with, the
+kind of bert::Error that is expected (null: it opens and computes; "any": either, whatever the kind) and texts that its
+message has to contain.
 """
 
 import copy
@@ -36,11 +37,19 @@ FILE, FORMAT, SHAPE, VOCAB, INPUT, UNSUPPORTED = "file", "format", "shape", "voc
 CASES = []
 
 
-def case(name, change, kind, *message, opener="sentence_encoder", base="sentence"):
-    """One folder: `base` changed by change(folder)."""
+def case(name, change, kind, *message, opener="sentence_encoder", base="sentence", unlimited=False):
+    """One folder: `base` changed by change(folder). `unlimited`: it may take address space as large as its files."""
     assert name not in [known["name"] for known in CASES], name
     CASES.append(
-        {"name": name, "change": change, "kind": kind, "message": message, "opener": opener, "base": base}
+        {
+            "name": name,
+            "change": change,
+            "kind": kind,
+            "message": message,
+            "opener": opener,
+            "base": base,
+            "unlimited": unlimited,
+        }
     )
 
 
@@ -384,7 +393,7 @@ def add_config_cases():
     case("config.key_twice", edit(CONFIG, lambda c: b'{"hidden_size": 7,' + c.lstrip()[1:]), None)
     case("config.unknown_keys", put(CONFIG, "no_such_setting", {"a": [1, 2, 3]}), None)
     case("config.comment", edit(CONFIG, lambda c: b"// a model\n" + c), FORMAT, CONFIG)
-    case("config.empty_objects", write(CONFIG, "{" + '"k":[{},{}],' * 600_000 + '"l":1}'), FILE, CONFIG, "bytes")
+    case("config.empty_objects", write(CONFIG, '{"k":[' + "{}," * 3_000_000 + "{}]}"), SHAPE, WEIGHTS)
     case("config.is_a_folder", directory(CONFIG), FILE, CONFIG)
     case("config.is_a_pipe", fifo(CONFIG), FILE, CONFIG)
     case("config.is_a_device", link(CONFIG, "/dev/zero"), FILE, CONFIG)
@@ -447,8 +456,7 @@ def add_weights_cases():
     case("weights.is_a_pipe", fifo(WEIGHTS), FILE, WEIGHTS)
     case("weights.is_a_device", link(WEIGHTS, "/dev/zero"), FILE, WEIGHTS)
     case("weights.pages_of_zeros_follow", sparse(WEIGHTS, 1 << 24), FORMAT, WEIGHTS, "fill")
-    case("weights.a_terabyte_of_zeros_follows", sparse(WEIGHTS, 1 << 40), None, opener="skip_memory_limit")
-    CASES[-1].update(kind=FORMAT, message=(WEIGHTS,), opener="bert_model", unlimited=True)
+    case("weights.a_terabyte_of_zeros_follows", sparse(WEIGHTS, 1 << 40), FORMAT, WEIGHTS, unlimited=True)
     case("weights.one_byte_short", cut(WEIGHTS, 1), FORMAT, WEIGHTS)
     case("weights.one_byte_long", edit(WEIGHTS, lambda c: c + b"\0"), FORMAT, WEIGHTS, "fill")
     case("weights.half", edit(WEIGHTS, lambda c: c[: len(c) // 2]), FORMAT, WEIGHTS)
@@ -525,7 +533,6 @@ def add_weights_cases():
         case(f"weights.offsets_{label}", change, FORMAT, WEIGHTS, WORD, "data_offsets")
 
     def overlap(head):
-        head[POSITION]["data_offsets"] = head[POSITION]["data_offsets"]
         size = head[WORD]["data_offsets"][1] - head[WORD]["data_offsets"][0]
         head[WORD]["data_offsets"] = [head[POSITION]["data_offsets"][0], head[POSITION]["data_offsets"][0] + size]
 
@@ -556,7 +563,7 @@ def add_weights_cases():
     case("weights.many_empty_tensors", header(lambda h: json.dumps(h).encode()[:-1] + b"," + many + b"}"), None)
     case("weights.header_of_lists", header(lambda h: b'{"a":{"shape":[' + b"[]," * 2_000_000 + b"1]}}"), FORMAT, WEIGHTS)
     case("weights.header_of_metadata", header(lambda h: json.dumps(h).encode()[:-1] + b',"__metadata__":{' + b",".join(
-        b'"%d":""' % i for i in range(500_000)) + b"}}"), FORMAT, WEIGHTS, "__metadata__")
+        b'"%d":""' % i for i in range(500_000)) + b"}}"), None)
 
     for label, number in {"nan": float("nan"), "infinity": float("inf"), "minus_infinity": float("-inf")}.items():
         for key in [QUERY, QUERY_BIAS, NORM, "pooler.dense.weight"]:
@@ -652,9 +659,7 @@ def add_module_cases():
     case("modules.path_climbs_inside", module(1, "path", "1_Pooling/../../x"), FORMAT, MODULES, "leaves")
     case("modules.path_absolute", module(2, "path", "/etc"), FORMAT, MODULES, "/etc")
     case("modules.path_zero_byte", module(2, "path", "2_Dense\0"), FORMAT, MODULES, "leaves")
-    case("modules.path_missing", module(1, "path", None), FORMAT, opener="sentence_encoder")
-    CASES[-1].update(kind=SHAPE, message=())  # the pooling's settings are then config.json's, which name no mode
-    CASES[-1].update(kind=None)
+    case("modules.path_missing", module(1, "path", None), None)  # the pooling's settings are then those of config.json
     case("modules.path_long", module(1, "path", "x" * 5000), FILE)
     case("modules.transformer_path_climbs", module(0, "path", ".."), FORMAT, MODULES, "leaves")
     case("modules.transformer_path_missing", module(0, "path", "0_Transformer"), FILE, "0_Transformer")
@@ -669,7 +674,7 @@ def add_module_cases():
     case("pooling.mode_unknown", put(POOLING, "pooling_mode", "median"), UNSUPPORTED, POOLING, "median")
     case("pooling.mode_number", put(POOLING, "pooling_mode", 1), FORMAT, POOLING, "pooling_mode")
     case("pooling.modes_with_number", put(POOLING, "pooling_mode", ["cls", 1]), FORMAT, POOLING, "pooling_mode")
-    case("pooling.modes_empty", both(drop(POOLING, "embedding_dimension") if False else put(POOLING, "pooling_mode", [])), None)
+    case("pooling.modes_empty", put(POOLING, "pooling_mode", []), None)
     case("pooling.modes_thousands", put(POOLING, "pooling_mode", ["cls"] * 5000), SHAPE, "in_features")
     case("pooling.legacy_mode_text", write(POOLING, '{"pooling_mode_cls_token": "yes"}'), FORMAT, POOLING, "yes")
     case("pooling.for_another_size", put(POOLING, "embedding_dimension", 768), SHAPE, "768", "24")
@@ -751,8 +756,8 @@ def add_tokenizer_cases():
     text = {"Sequence": {"id": "A", "type_id": 0}}
     cls = {"SpecialToken": {"id": "[CLS]", "type_id": 0}}
     case("tokenizer.template_good", template([cls, text]), None)
-    case("tokenizer.template_empty", template([]), None)
-    case("tokenizer.template_text_twice", template([text, text]), None)
+    case("tokenizer.template_empty", template([]), INPUT, "0 tokens")
+    case("tokenizer.template_text_twice", template([text, text]), INPUT, "0 tokens")
     case("tokenizer.template_numbers", template([1]), FORMAT, TOKENIZER)
     case("tokenizer.template_sequence_c", template([{"Sequence": {"id": "C", "type_id": 0}}]), FORMAT, TOKENIZER, "C")
     case("tokenizer.template_second_of_one", template([{"Sequence": {"id": "B", "type_id": 0}}]), FORMAT, TOKENIZER, "B")
@@ -769,8 +774,7 @@ def add_tokenizer_cases():
     case("tokenizer.added_beyond_the_model", put(TOKENIZER, "added_tokens", [{"id": 500, "content": "<x>"}]), VOCAB, "word embeddings")
     case("tokenizer.added_that_normalizes_to_nothing", put(TOKENIZER, "added_tokens", [{"id": 1, "content": "\u0301", "normalized": True}]), VOCAB, TOKENIZER)
     case("tokenizer.added_long", put(TOKENIZER, "added_tokens", [{"id": 1, "content": "x" * 5000}]), UNSUPPORTED, TOKENIZER, "5000")
-    case("tokenizer.added_of_spaces", put(TOKENIZER, "added_tokens", [{"id": 1, "content": " ", "lstrip": True, "rstrip": True}]), VOCAB)
-    CASES[-1].update(kind=VOCAB, message=("word embeddings",))
+    case("tokenizer.added_of_spaces", put(TOKENIZER, "added_tokens", [{"id": 1, "content": " ", "lstrip": True, "rstrip": True}]), VOCAB, "word embeddings")
     case("tokenizer.decoder_unknown", put(TOKENIZER, "decoder", {"type": "BPEDecoder"}), UNSUPPORTED, TOKENIZER, "BPEDecoder")
     case("tokenizer.truncation_and_padding_written", both(put(TOKENIZER, "truncation", {"max_length": -5}), put(TOKENIZER, "padding", 7)), None)
     case("tokenizer_config.broken", write(TOKENIZER_CONFIG, "{"), FORMAT, TOKENIZER_CONFIG)
@@ -798,9 +802,9 @@ def add_tokenizer_cases():
     case("vocabulary.line_ends_alone", vocabulary_bytes(b"\n" * 8_000_000), VOCAB, VOCABULARY)
     case("vocabulary.one_long_line", vocabulary_bytes(b"x" * 8_000_000), VOCAB, VOCABULARY)
     case("vocabulary.zeros", vocabulary_bytes(b"\0" * 1000), VOCAB, VOCABULARY)
-    case("vocabulary.not_utf8", vocabulary(lambda lines: lines) if False else both(
+    case("vocabulary.not_utf8", both(
         remove(TOKENIZER), edit(VOCABULARY, lambda c: c.replace(b"\ncat\n", b"\n\xff\xfe\n"))), FORMAT, VOCABULARY, "UTF-8")
-    case("vocabulary.utf16", both(remove(TOKENIZER), edit(VOCABULARY, lambda c: c.decode().encode("utf-16"))), FORMAT, VOCABULARY, "UTF-8")
+    case("vocabulary.utf16", both(remove(TOKENIZER), edit(VOCABULARY, lambda c: c.decode().encode("utf-16"))), VOCAB, VOCABULARY, "[SEP]")
     case("vocabulary.too_long", both(remove(TOKENIZER), sparse(VOCABULARY, 1 << 40)), FILE, VOCABULARY, "bytes")
     case("vocabulary.without_unknown", without("[UNK]"), VOCAB, "[UNK]")
     case("vocabulary.without_class", without("[CLS]"), VOCAB, "[CLS]")
@@ -828,8 +832,7 @@ def add_head_cases():
         case(f"heads.{opener}.weights_cut", cut(WEIGHTS, 2), FORMAT, WEIGHTS, opener=opener, base=base)
         case(f"heads.{opener}.weights_missing", remove(WEIGHTS), FILE, WEIGHTS, opener=opener, base=base)
         case(f"heads.{opener}.config_missing", remove(CONFIG), FILE, CONFIG, opener=opener, base=base)
-        case(f"heads.{opener}.config_empty_object", write(CONFIG, "{}"), None, opener=opener, base=base)
-        CASES[-1].update(kind="any")
+        case(f"heads.{opener}.config_empty_object", write(CONFIG, "{}"), "any", opener=opener, base=base)
         case(f"heads.{opener}.of_another_model", put(CONFIG, "model_type", "t5"), UNSUPPORTED, "t5", opener=opener, base=base)
 
     def head_case(name, base, opener, key, kind, *message, to=None):
@@ -873,7 +876,7 @@ def add_head_cases():
     case("decoder.encoder_nan", value_at("encoder.embeddings.LayerNorm.weight", 0, float("nan")), FORMAT, WEIGHTS, "encoder.embeddings.LayerNorm.weight", opener="seq2seq", base="seq2seq")
     case("colbert.metadata_list", write("artifact.metadata", "[]"), FORMAT, "artifact.metadata", opener="colbert", base="colbert")
     case("colbert.query_length_zero", put("artifact.metadata", "query_maxlen", 0), FORMAT, "query_maxlen", opener="colbert", base="colbert")
-    case("colbert.query_length_huge", put("artifact.metadata", "query_maxlen", 1 << 28), INPUT, opener="colbert", base="colbert")
+    case("colbert.query_length_huge", put("artifact.metadata", "query_maxlen", 1 << 28), SHAPE, str(1 << 28), opener="colbert", base="colbert")
 
 
 def add_folder_cases():
@@ -921,8 +924,8 @@ def main():
         for source in bases[one["base"]]:
             shutil.copytree(source, folder, dirs_exist_ok=True)
         one["change"](folder)
-        listed.append({k: one.get(k) for k in ("name", "opener", "kind", "unlimited")}
-                      | {"folder": str(folder), "message": list(one["message"])})
+        listed.append({k: one[k] for k in ("name", "opener", "kind", "message", "unlimited")}
+                      | {"folder": str(folder)})
     (output / "cases.json").write_text(json.dumps(listed, indent=1))
     print(f"{len(listed)} folders in {output}")
 

@@ -14,6 +14,7 @@
 #include <exception>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -22,6 +23,9 @@
 
 #if defined(__linux__)
 #include <sched.h>
+#endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
 #endif
 
 BERT_NAMESPACE_BEGIN
@@ -69,12 +73,30 @@ struct Executor {
     std::function<void(std::size_t copies, const std::function<void()>& job)> run;
 };
 
+namespace detail {
+
+/// How many forks lie between this process and the one that called this function first: other in a child.
+inline std::size_t fork_count() noexcept {
+#if defined(__unix__) || defined(__APPLE__)
+    static std::atomic<std::size_t> count{0};
+    static const int registered = ::pthread_atfork(nullptr, nullptr, [] { count.fetch_add(1); });
+    static_cast<void>(registered);
+    return count.load(std::memory_order_relaxed);
+#else
+    return 0;
+#endif
+}
+
+}  // namespace detail
+
 /// A fixed number of workers that share the tasks of one run() at a time.
 ///
 /// The calling thread is one of the workers, so a pool of one starts no thread; the others start at the first run(),
 /// not at construction. A run() made while the pool is busy (from another thread, or from inside a task) works on the
 /// calling thread alone: threads are never oversubscribed and nothing waits for a stranger's work. Between the runs of
 /// a pass threads wait without sleeping, for 200 microseconds at most.
+///
+/// A child made by fork() has none of its parent's threads; its first run() starts its own.
 class ThreadPool {
 public:
     /// `threads` workers; 0 stands for available_processors(). At most 1024 are used.
@@ -91,10 +113,8 @@ public:
     ThreadPool& operator=(const ThreadPool&) = delete;
 
     ~ThreadPool() {
-        stop_.store(true);
-        { const std::lock_guard<std::mutex> lock(mutex_); }
-        wake_.notify_all();
-        for (auto& thread : threads_) thread.join();
+        const Crew* const crew = crew_.load(std::memory_order_acquire);
+        if (crew && crew->forks == detail::fork_count()) delete crew;
     }
 
     std::size_t size() const noexcept { return size_; }
@@ -103,21 +123,24 @@ public:
     /// calls have returned; the first exception a task throws is rethrown here and the tasks not yet begun are dropped.
     template <class Function>
     void run(std::size_t tasks, const Function& function) {
-        if (size_ == 1 || tasks < 2 || busy_.exchange(true, std::memory_order_acquire)) {
+        Crew* const crew = size_ > 1 && tasks > 1 ? &own_crew() : nullptr;
+        if (!crew || crew->busy.exchange(true, std::memory_order_acquire)) {
             for (std::size_t task = 0; task < tasks; ++task) function(task, std::size_t{0});
             return;
         }
         struct Release {
             std::atomic<bool>& flag;
             ~Release() { flag.store(false, std::memory_order_release); }
-        } const release{busy_};
+        } const release{crew->busy};
         const Job job{[](const void* f, std::size_t task, std::size_t worker) {
                           (*static_cast<const Function*>(f))(task, worker);
                       },
                       &function, tasks};
-        if (executor_.run) run_on_executor(job);
-        else run_on_threads(job);
-        if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+        crew->error = nullptr;
+        crew->next.store(0, std::memory_order_relaxed);
+        if (executor_.run) run_on_executor(*crew, job);
+        else crew->run(job, size_ - 1);
+        if (crew->error) std::rethrow_exception(std::exchange(crew->error, nullptr));
     }
 
 private:
@@ -127,55 +150,153 @@ private:
         std::size_t tasks = 0;
     };
 
-    void run_on_executor(const Job& job) {
-        error_ = nullptr;
-        next_.store(0, std::memory_order_relaxed);
-        const std::size_t copies = std::min(size_, job.tasks);
-        std::atomic<std::size_t> workers{0};
-        executor_.run(copies, [&] {
-            const std::size_t worker = workers.fetch_add(1, std::memory_order_relaxed);
-            if (worker < copies) work(job, worker);
-        });
-        work(job, 0);
-    }
+    /// The pool's threads in one process, and what they share.
+    struct Crew {
+        /// `size`: workers, the calling thread included.
+        explicit Crew(std::size_t size) : spins(size <= available_processors()) {}
 
-    void run_on_threads(const Job& job) {
-        start_threads();
-        job_ = job;
-        error_ = nullptr;
-        next_.store(0, std::memory_order_relaxed);
-        active_.store(0, std::memory_order_release);
-        generation_.fetch_add(1);
-        if (sleepers_.load() > 0) {
-            { const std::lock_guard<std::mutex> lock(mutex_); }  // whoever counts as a sleeper waits by now
-            wake_.notify_all();
+        ~Crew() {
+            stop.store(true);
+            { const std::lock_guard<std::mutex> lock(mutex); }
+            wake.notify_all();
+            for (auto& thread : threads) thread.join();
         }
-        work(job, 0);
-        // Those still at work are waited for; nobody joins any more.
-        const auto close = [this] {
-            std::size_t none = 0;
-            return active_.load(std::memory_order_relaxed) == 0 &&
-                   active_.compare_exchange_strong(none, closed, std::memory_order_acquire);
-        };
-        if (spin(close)) return;
-        std::unique_lock<std::mutex> lock(mutex_);
-        done_.wait(lock, close);
+
+        /// A run on `helpers` threads of the pool's own and the calling one.
+        void run(const Job& new_job, std::size_t helpers) {
+            start_threads(helpers);
+            job = new_job;
+            active.store(0, std::memory_order_release);
+            generation.fetch_add(1);
+            if (sleepers.load() > 0) {
+                { const std::lock_guard<std::mutex> lock(mutex); }  // whoever counts as a sleeper waits by now
+                wake.notify_all();
+            }
+            work(new_job, 0);
+            // Those still at work are waited for; nobody joins any more.
+            const auto close = [this] {
+                std::size_t none = 0;
+                return active.load(std::memory_order_relaxed) == 0 &&
+                       active.compare_exchange_strong(none, closed, std::memory_order_acquire);
+            };
+            if (spin(close)) return;
+            std::unique_lock<std::mutex> lock(mutex);
+            done.wait(lock, close);
+        }
+
+        void start_threads(std::size_t helpers) {
+            // Where the system refuses a thread the pool works with those it has.
+            while (threads.size() < helpers && !refused) {
+                try {
+                    threads.emplace_back([this, worker = threads.size() + 1] { serve(worker); });
+                } catch (const std::exception&) {
+                    refused = true;
+                }
+            }
+        }
+
+        void work(const Job& of, std::size_t worker) noexcept {
+            for (std::size_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < of.tasks;) {
+                try {
+                    of.call(of.function, task, worker);
+                } catch (...) {
+                    const std::lock_guard<std::mutex> lock(mutex);
+                    if (!error) error = std::current_exception();
+                    next.store(of.tasks, std::memory_order_relaxed);
+                }
+            }
+        }
+
+        void serve(std::size_t worker) {
+            std::uint64_t seen = 0;
+            const auto called = [&] { return stop.load() || generation.load() != seen; };
+            for (;;) {
+                if (!spin(called)) {
+                    std::unique_lock<std::mutex> lock(mutex);
+                    sleepers.fetch_add(1);
+                    wake.wait(lock, called);
+                    sleepers.fetch_sub(1);
+                }
+                if (stop.load()) return;
+                seen = generation.load();
+                if (!join()) continue;
+                work(job, worker);
+                if (active.fetch_sub(1, std::memory_order_release) == 1) {
+                    { const std::lock_guard<std::mutex> lock(mutex); }  // the caller waits by now, or will see it
+                    done.notify_one();
+                }
+            }
+        }
+
+        /// Takes part in the run that is open, if one is.
+        bool join() noexcept {
+            std::size_t others = active.load(std::memory_order_relaxed);
+            while (others != closed) {
+                if (active.compare_exchange_weak(others, others + 1, std::memory_order_acquire)) return true;
+            }
+            return false;
+        }
+
+        /// Waits for `condition` in the way that costs least time, for a time in which the passes of a model come to
+        /// their next step. Returns whether it happened.
+        template <class Condition>
+        bool spin(const Condition& condition) const {
+            if (condition()) return true;
+            if (!spins) return false;
+            const auto start = std::chrono::steady_clock::now();
+            do {
+                for (int i = 0; i < 32; ++i) {
+                    if (condition()) return true;
+                    relax();
+                }
+            } while (std::chrono::steady_clock::now() - start < std::chrono::microseconds(200));
+            return false;
+        }
+
+        const std::size_t forks = detail::fork_count();
+        const bool spins;  // else the thread waited for may need this one's processor
+        bool refused = false;
+        std::vector<std::thread> threads;
+        std::atomic<bool> busy{false};
+        std::atomic<std::size_t> next{0};
+
+        // A run: written while it is closed, read by those who joined.
+        static constexpr std::size_t closed = static_cast<std::size_t>(-1);
+        Job job;
+        std::atomic<std::size_t> active{closed};  // threads that have joined it and are at work
+        std::atomic<std::uint64_t> generation{0};
+        std::atomic<bool> stop{false};
+
+        std::mutex mutex;  // guards error, and falling asleep
+        std::exception_ptr error;
+        std::atomic<std::size_t> sleepers{0};
+        std::condition_variable wake;
+        std::condition_variable done;
+    };
+
+    /// The crew of this process. One that a fork left behind stays as it lies: its threads are not here, and its locks
+    /// in whatever state they were.
+    Crew& own_crew() {
+        Crew* known = crew_.load(std::memory_order_acquire);
+        if (known && known->forks == detail::fork_count()) return *known;
+        auto fresh = std::make_unique<Crew>(size_);
+        if (crew_.compare_exchange_strong(known, fresh.get(), std::memory_order_acq_rel)) return *fresh.release();
+        return *known;
     }
 
-    /// Waits for `done` in the way that costs least time, for a time in which the passes of a model come to their next
-    /// step. Returns whether it happened.
-    template <class Condition>
-    bool spin(const Condition& done) const {
-        if (done()) return true;
-        if (!spins_) return false;
-        const auto start = std::chrono::steady_clock::now();
-        do {
-            for (int i = 0; i < 32; ++i) {
-                if (done()) return true;
-                relax();
-            }
-        } while (std::chrono::steady_clock::now() - start < std::chrono::microseconds(200));
-        return false;
+    void run_on_executor(Crew& crew, const Job& job) {
+        struct Copies {
+            Crew& crew;
+            const Job& job;
+            const std::size_t most;
+            std::atomic<std::size_t> workers{0};
+        } copies{crew, job, std::min(size_, job.tasks)};
+        // One pointer: what std::function keeps without asking for memory.
+        executor_.run(copies.most, [&copies] {
+            const std::size_t worker = copies.workers.fetch_add(1, std::memory_order_relaxed);
+            if (worker < copies.most) copies.crew.work(copies.job, worker);
+        });
+        crew.work(job, 0);
     }
 
     static void relax() noexcept {
@@ -188,79 +309,9 @@ private:
 #endif
     }
 
-    void start_threads() {
-        // Where the system refuses a thread the pool works with those it has.
-        while (threads_.size() + 1 < size_ && !refused_) {
-            try {
-                threads_.emplace_back([this, worker = threads_.size() + 1] { serve(worker); });
-            } catch (const std::exception&) {
-                refused_ = true;
-            }
-        }
-    }
-
-    void work(const Job& job, std::size_t worker) noexcept {
-        for (std::size_t task; (task = next_.fetch_add(1, std::memory_order_relaxed)) < job.tasks;) {
-            try {
-                job.call(job.function, task, worker);
-            } catch (...) {
-                const std::lock_guard<std::mutex> lock(mutex_);
-                if (!error_) error_ = std::current_exception();
-                next_.store(job.tasks, std::memory_order_relaxed);
-            }
-        }
-    }
-
-    void serve(std::size_t worker) {
-        std::uint64_t seen = 0;
-        const auto called = [&] { return stop_.load() || generation_.load() != seen; };
-        for (;;) {
-            if (!spin(called)) {
-                std::unique_lock<std::mutex> lock(mutex_);
-                sleepers_.fetch_add(1);
-                wake_.wait(lock, called);
-                sleepers_.fetch_sub(1);
-            }
-            if (stop_.load()) return;
-            seen = generation_.load();
-            if (!join()) continue;
-            work(job_, worker);
-            if (active_.fetch_sub(1, std::memory_order_release) == 1) {
-                { const std::lock_guard<std::mutex> lock(mutex_); }  // the caller waits by now, or will see it
-                done_.notify_one();
-            }
-        }
-    }
-
-    /// Takes part in the run that is open, if one is.
-    bool join() noexcept {
-        std::size_t active = active_.load(std::memory_order_relaxed);
-        while (active != closed) {
-            if (active_.compare_exchange_weak(active, active + 1, std::memory_order_acquire)) return true;
-        }
-        return false;
-    }
-
     const std::size_t size_;
     const Executor executor_;  // without `run`: own threads
-    std::vector<std::thread> threads_;
-    bool refused_ = false;
-    const bool spins_ = size_ <= available_processors();  // else the thread waited for may need this one's processor
-    std::atomic<bool> busy_{false};
-    std::atomic<std::size_t> next_{0};
-
-    // A run: written while it is closed, read by those who joined.
-    static constexpr std::size_t closed = static_cast<std::size_t>(-1);
-    Job job_;
-    std::atomic<std::size_t> active_{closed};  // threads that have joined it and are at work
-    std::atomic<std::uint64_t> generation_{0};
-    std::atomic<bool> stop_{false};
-
-    std::mutex mutex_;  // guards error_, and falling asleep
-    std::exception_ptr error_;
-    std::atomic<std::size_t> sleepers_{0};
-    std::condition_variable wake_;
-    std::condition_variable done_;
+    std::atomic<Crew*> crew_{nullptr};
 };
 
 BERT_NAMESPACE_END

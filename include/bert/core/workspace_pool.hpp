@@ -23,6 +23,12 @@ public:
 
     ThreadPool& threads() noexcept { return threads_; }
 
+    /// Frees the memory of all workspaces that are not on loan.
+    void shrink() {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        idle_.clear();
+    }
+
     /// A workspace on loan until the end of the scope.
     class Loan {
     public:

@@ -48,6 +48,7 @@ public:
         const auto single = folder / "model.safetensors";
         const auto index = folder / "model.safetensors.index.json";
         if (detail::is_there(single)) {
+            detail::check_links(single);
             add(read_safetensors(single, map).tensors);
         } else if (detail::is_there(index)) {
             add_shards(index, map);
@@ -82,11 +83,13 @@ public:
 private:
     void add(std::vector<TensorView> tensors) {
         for (auto& tensor : tensors) {
-            const auto [it, added] = tensors_.try_emplace(tensor.name, tensor);
-            if (!added) {
-                detail::fail(ErrorKind::format, "tensor \"", tensor.name, "\" is both in ", it->second.path, " and in ",
-                             tensor.path);
+            const auto known = tensors_.find(tensor.name);
+            if (known != tensors_.end()) {
+                detail::fail(ErrorKind::format, "tensor \"", tensor.name, "\" is both in ", known->second.path,
+                             " and in ", tensor.path);
             }
+            const std::string name = tensor.name;
+            tensors_.emplace(name, std::move(tensor));
         }
     }
 

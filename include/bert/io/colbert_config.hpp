@@ -6,6 +6,7 @@
 #include <bert/io/json.hpp>
 #include <bert/io/sentence_config.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -24,13 +25,16 @@ struct ColbertConfig {
     std::string query_prompt = "[unused0] ";    ///< put before queries
     std::string document_prompt = "[unused1] ";
     std::vector<std::string> markers;            ///< tokens of the prompts that are read as one special token each
-    bool expand_queries = true;                  ///< fill queries up with [MASK], whose vectors count too
+    bool expand_queries = true;                  ///< fill queries up with a token whose vectors count too
+    std::optional<std::string> expansion_token;  ///< that token; the tokenizer's [MASK] where not set
     bool fixed_length = true;                    ///< cut queries to expansion_length, or let them be longer
     std::size_t expansion_length = 32;           ///< tokens of an expanded query
-    bool attend_to_expansion = false;            ///< whether the query's tokens see the [MASK] tokens
+    bool attend_to_expansion = false;            ///< whether the query's tokens see the tokens it is filled up with
     std::optional<std::size_t> query_length;     ///< most tokens of a query that is not cut to expansion_length
     std::optional<std::size_t> document_length;  ///< most tokens of a document
-    std::vector<std::string> skiplist;           ///< tokens of documents that are left out
+    std::vector<std::string> skiplist;           ///< tokens whose vectors are left out
+    bool skip_in_queries = false;                ///< leave those of the skiplist out of queries
+    bool skip_in_documents = true;               ///< and out of documents
     std::optional<std::vector<DenseConfig>> projections;  ///< unset: "linear.weight" beside the encoder
     bool normalize = true;                                ///< vectors of unit length
     bool mean_max_sim = false;                            ///< divide scores by the query's number of vectors
@@ -146,9 +150,7 @@ inline void read_transformer_settings(ColbertConfig& config) {
     config.fixed_length = get_string(*expansion, "strategy", path).value_or("fixed") == "fixed";
     config.attend_to_expansion = get_bool(*expansion, "attend", path).value_or(false);
     config.expansion_length = get_length(*expansion, "length", path).value_or(32);
-    if (const auto token = get_string(*expansion, "token", path)) {
-        fail(ErrorKind::unsupported, path, ": \"query_expansion\" with the token \"", *token, "\" is not supported");
-    }
+    config.expansion_token = get_string(*expansion, "token", path);
 }
 
 inline void read_mask_module(const ModelPath& folder, ColbertConfig& config) {
@@ -156,10 +158,15 @@ inline void read_mask_module(const ModelPath& folder, ColbertConfig& config) {
     if (!is_there(path)) return;
     const Json json = read_json_object(path);
     read_skiplist(json, path, config);
-    const Json* const tasks = find(json, "skiplist_tasks");
-    if (find(json, "keep_only_token_ids") || (tasks && *tasks != Json::array({"document"}))) {
-        fail(ErrorKind::unsupported, path, ": only a skiplist of documents is supported");
+    if (find(json, "keep_only_token_ids")) {
+        fail(ErrorKind::unsupported, path, ": \"keep_only_token_ids\", made for images, is not supported");
     }
+    const Json* const tasks = find(json, "skiplist_tasks");
+    if (!tasks) return;
+    const Json list = tasks->is_array() ? *tasks : Json::array({*tasks});
+    const auto names = [&](const char* task) { return std::find(list.begin(), list.end(), task) != list.end(); };
+    config.skip_in_queries = names("query");
+    config.skip_in_documents = names("document");
 }
 
 inline void read_colbert_modules(const ModelPath& folder, ColbertConfig& config) {
@@ -172,7 +179,8 @@ inline void read_colbert_modules(const ModelPath& folder, ColbertConfig& config)
     for (std::size_t i = 0; i < modules.size(); ++i) {
         const auto& [type, name, module_folder] = modules[i];
         if ((name == "Transformer") != (i == 0)) {
-            fail(ErrorKind::unsupported, path, ": the first module, and no other, should be a Transformer");
+            fail(ErrorKind::unsupported, path, ": the first module, and no other, should be a Transformer",
+                 served_by(modules));
         }
         if (name == "Dense") {
             config.projections->push_back(read_dense(module_folder, "token_embeddings"));
@@ -183,6 +191,10 @@ inline void read_colbert_modules(const ModelPath& folder, ColbertConfig& config)
         } else if (name != "Transformer") {
             fail(ErrorKind::unsupported, path, ": module type \"", type, "\" is not supported", served_by(modules));
         }
+    }
+    if (module_layout(modules) != ModuleLayout::multi_vector_encoder) {
+        fail(ErrorKind::unsupported, path, ": no module is for late interaction, such as Dense or MultiVectorMask",
+             served_by(modules));
     }
 }
 

@@ -39,6 +39,14 @@ inline bool is_encoder_decoder(const ModelPath& folder) {
     return detail::get_string(detail::read_json_object(path), "model_type", path) == "encoder-decoder";
 }
 
+/// Whether a folder holds a decoder by itself, for CausalLM. Errors: file, format.
+inline bool is_decoder(const ModelPath& folder) {
+    const auto path = folder / "config.json";
+    const detail::Json json = detail::read_json_object(path);
+    return detail::get_bool(json, "is_decoder", path).value_or(false) &&
+           !detail::get_bool(json, "add_cross_attention", path).value_or(false);
+}
+
 /// Reads the `folder`/config.json of a decoder by itself (BertLMHeadModel or BertGenerationDecoder).
 /// Errors: file, format, shape, unsupported (as load_model_config; an encoder; cross attention).
 inline ModelConfig load_decoder_config(const ModelPath& folder) {

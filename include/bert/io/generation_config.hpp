@@ -100,22 +100,22 @@ public:
     GenerationConfig read() const {
         check_supported();
         GenerationConfig config;
-        integer("max_length", config.max_length);
-        integer("max_new_tokens", config.max_new_tokens);
-        integer("min_length", config.min_length);
-        integer("min_new_tokens", config.min_new_tokens);
+        integer("max_length", config.max_length, 0);
+        integer("max_new_tokens", config.max_new_tokens, 0);
+        integer("min_length", config.min_length, 0);
+        integer("min_new_tokens", config.min_new_tokens, 0);
         config.do_sample = get_bool(json_, "do_sample", path_);
-        integer("num_beams", config.num_beams);
-        integer("num_return_sequences", config.num_return_sequences);
+        integer("num_beams", config.num_beams, 1);
+        integer("num_return_sequences", config.num_return_sequences, 1);
         config.early_stopping = early_stopping();
         config.length_penalty = get_number(json_, "length_penalty", path_);
         config.use_cache = get_bool(json_, "use_cache", path_);
         config.temperature = get_number(json_, "temperature", path_);
-        integer("top_k", config.top_k);
+        integer("top_k", config.top_k, 0);
         config.top_p = get_number(json_, "top_p", path_);
         config.min_p = get_number(json_, "min_p", path_);
         config.repetition_penalty = get_number(json_, "repetition_penalty", path_);
-        integer("no_repeat_ngram_size", config.no_repeat_ngram_size);
+        integer("no_repeat_ngram_size", config.no_repeat_ngram_size, 0);
         config.bad_words_ids = bad_words();
         config.suppress_tokens = tokens("suppress_tokens");
         config.begin_suppress_tokens = tokens("begin_suppress_tokens");
@@ -130,10 +130,11 @@ public:
     }
 
 private:
+    static constexpr std::int32_t limit = std::numeric_limits<std::int32_t>::max();
+
     template <class T>
-    void integer(const char* key, std::optional<T>& out) const {
-        constexpr auto limit = std::numeric_limits<std::int32_t>::max();
-        if (const auto value = get_integer(json_, key, path_, -limit, limit)) out = static_cast<T>(*value);
+    void integer(const char* key, std::optional<T>& out, std::int32_t low = -limit) const {
+        if (const auto value = get_integer(json_, key, path_, low, limit)) out = static_cast<T>(*value);
     }
 
     std::int32_t token(const Json& value, const char* key) const {

@@ -1,9 +1,10 @@
 // Reading JSON files: the only place that includes nlohmann/json. Everything above io sees plain structs.
-// Depends on core and nlohmann/json.
+// Depends on core, io/paths and nlohmann/json.
 #pragma once
 
 #include <bert/config.hpp>
 #include <bert/error.hpp>
+#include <bert/io/paths.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -38,13 +39,21 @@ inline std::string read_file(const std::filesystem::path& path, std::uintmax_t l
     return content;
 }
 
-/// Fails when brackets nest deeper than any model file needs: a document built to exhaust memory or the stack.
-inline void check_json_depth(std::string_view text, const std::filesystem::path& path) {
+/// read_file() of a file of a model folder, which must not be a link that leads out of it. Errors: file.
+inline std::string read_folder_file(const std::filesystem::path& path, std::uintmax_t limit) {
+    check_links(path);
+    return read_file(path, limit);
+}
+
+/// Fails where brackets nest deeper than any model file needs, which would exhaust memory or the stack, and at zero
+/// bytes, which JSON has nowhere and which the parser takes for the end of the text. Errors: format.
+inline void check_json_text(std::string_view text, const std::filesystem::path& path) {
     constexpr int max_depth = 64;
     int depth = 0;
     bool in_string = false;
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
+        if (c == '\0') fail(ErrorKind::format, path, ": JSON does not hold zero bytes, but byte ", i, " is one");
         if (in_string) {
             if (c == '\\') ++i;
             else if (c == '"') in_string = false;
@@ -62,7 +71,7 @@ inline void check_json_depth(std::string_view text, const std::filesystem::path&
 /// whether to keep it. Errors: format.
 inline Json parse_json(std::string_view text, const std::filesystem::path& path,
                        const Json::parser_callback_t& filter = nullptr) {
-    check_json_depth(text, path);
+    check_json_text(text, path);
     try {
         return Json::parse(text, filter);
     } catch (const Json::exception& e) {
@@ -81,9 +90,9 @@ inline Json parse_json_object(std::string_view text, const std::filesystem::path
 /// Most bytes of a JSON file.
 inline constexpr std::uintmax_t json_limit = 64u << 20;
 
-/// Reads a file that holds one JSON object (`limit` bytes at most). Errors: file, format.
-inline Json read_json_object(const std::filesystem::path& path, std::uintmax_t limit = json_limit) {
-    return parse_json_object(read_file(path, limit), path);
+/// Reads a file of a model folder that holds one JSON object. Errors: file, format.
+inline Json read_json_object(const std::filesystem::path& path) {
+    return parse_json_object(read_folder_file(path, json_limit), path);
 }
 
 /// The member `key`, or null where it is absent. A JSON null counts as absent.

@@ -189,14 +189,25 @@ inline ModelConfig parse_model_config(const Json& json, const std::filesystem::p
 /// relative positions, a decoder, an activation with parameters).
 inline ModelConfig load_model_config(const ModelPath& folder) {
     const auto path = folder / "config.json";
-    ModelConfig config = detail::parse_model_config(detail::read_json_object(path), path);
+    const detail::Json json = detail::read_json_object(path);
+    if (detail::get_string(json, "model_type", path) == "encoder-decoder") {
+        detail::fail(ErrorKind::unsupported, path,
+                     ": \"model_type\" is \"encoder-decoder\": this is an encoder with a decoder; it serves: "
+                     "text2text-generation");
+    }
+    ModelConfig config = detail::parse_model_config(json, path);
+    if (config.add_cross_attention) {
+        detail::fail(ErrorKind::unsupported, path,
+                     ": \"add_cross_attention\" is true: this decoder needs the states of an encoder, which the folder "
+                     "does not hold");
+    }
+    if (config.is_decoder) {
+        detail::fail(ErrorKind::unsupported, path,
+                     ": \"is_decoder\" is true: this is a decoder, not an encoder; it serves: text-generation");
+    }
     if (config.model_type != "bert") {
         detail::fail(ErrorKind::unsupported, path, ": \"model_type\" should be \"bert\", given \"", config.model_type,
                      "\"");
-    }
-    if (config.is_decoder || config.add_cross_attention) {
-        detail::fail(ErrorKind::unsupported, path, ": \"", config.is_decoder ? "is_decoder" : "add_cross_attention",
-                     "\" is true: this is a decoder, which CausalLM and Seq2Seq open, not an encoder");
     }
     return config;
 }

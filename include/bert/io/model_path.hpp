@@ -67,6 +67,8 @@ public:
         return result;
     }
 
+    bool operator==(const ModelPath& other) const { return path_ == other.path_; }
+
     /// The file that this path leads into; null in the file system.
     const ModelArchive* archive() const noexcept { return archive_.get(); }
 
@@ -90,7 +92,7 @@ inline ModelPath inside_folder(const ModelPath& folder, const std::string& relat
     return name.empty() || name == "." ? folder : folder / name;
 }
 
-/// Whether there is such a file or folder, be it a broken link.
+/// Whether there is such a file, be it a broken link.
 inline bool is_there(const ModelPath& path) {
     if (!path.archive()) return is_there(static_cast<const std::filesystem::path&>(path));
     return path.archive()->files.count(path.inside()) != 0;
@@ -107,9 +109,12 @@ inline void check_folder(const ModelPath& path) {
     if (!path.archive()) check_folder(static_cast<const std::filesystem::path&>(path));
 }
 
-/// The content of a text file. Errors: file.
+/// The content of a text file; one of a folder must not be a link that leads out of it. Errors: file.
 inline std::string read_file(const ModelPath& path, std::uintmax_t limit) {
-    if (!path.archive()) return read_file(static_cast<const std::filesystem::path&>(path), limit);
+    if (!path.archive()) {
+        const std::filesystem::path& file = path;
+        return path.inside().empty() ? read_file(file, limit) : read_folder_file(file, limit);
+    }
     const auto file = path.archive()->files.find(path.inside());
     if (file == path.archive()->files.end()) fail(ErrorKind::file, "cannot find ", path);
     if (file->second.size() > limit) {

@@ -3,7 +3,9 @@
 
 #include <bert/error.hpp>
 
+#include <algorithm>
 #include <filesystem>
+#include <new>
 #include <string>
 #include <system_error>
 
@@ -11,15 +13,46 @@ BERT_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// `folder` / `relative`, or an error where `relative` is absolute or climbs out of the folder. `named_by` is the file
-/// that holds it. (Links inside a folder are the user's own: the hub's cache is made of them.)
+/// Whether `path` lies below `folder`. Both must be canonical.
+inline bool lies_below(const std::filesystem::path& path, const std::filesystem::path& folder) {
+    const auto [end_of_folder, rest] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
+    return end_of_folder == folder.end() && rest != path.end();
+}
+
+/// Fails where following the links of `path` leads out of `folder`: a model from a stranger could have anything of this
+/// machine read as its own. Links into the blobs of the hub's cache, of which its snapshots are made, are its own.
+/// Errors: file.
+inline void check_links(const std::filesystem::path& path, const std::filesystem::path& folder) {
+    std::error_code ec;
+    const auto target = std::filesystem::canonical(path, ec);
+    const auto root = ec ? target : std::filesystem::canonical(folder.empty() ? "." : folder, ec);
+    if (ec == std::errc::not_enough_memory) throw std::bad_alloc();
+    if (ec) return;  // not there, which opening it says
+    if (lies_below(target, root)) return;
+    for (auto above = root; above.has_relative_path(); above = above.parent_path()) {
+        if (above.filename() == "snapshots" && target.parent_path() == above.parent_path() / "blobs") return;
+    }
+    fail(ErrorKind::file, path, " is a link that leads outside of its folder, to ", target,
+         ": open the folder that holds the files themselves, or copy them");
+}
+
+/// The same for a file of a model folder, which is named without ".." or further folders. Errors: file.
+inline void check_links(const std::filesystem::path& path) {
+    std::error_code ec;
+    if (std::filesystem::is_symlink(path, ec)) check_links(path, path.parent_path());
+}
+
+/// `folder` / `relative`, or an error where `relative` is absolute or climbs out of the folder, or where links lead out
+/// of it. `named_by` is the file that holds it. Errors: format, file.
 inline std::filesystem::path inside_folder(const std::filesystem::path& folder, const std::string& relative,
                                            const std::filesystem::path& named_by) {
     const std::filesystem::path path(relative);
     bool leaves = path.is_absolute() || path.has_root_name() || relative.find('\0') != std::string::npos;
     for (const auto& part : path) leaves = leaves || part == "..";
     if (leaves) fail(ErrorKind::format, named_by, ": path \"", relative, "\" leaves the model folder");
-    return relative.empty() ? folder : folder / path;
+    if (relative.empty() || path.lexically_normal() == ".") return folder;
+    check_links(folder / path, folder);
+    return folder / path;
 }
 
 /// Whether the folder has an entry of that name, be it a broken link. Never throws.

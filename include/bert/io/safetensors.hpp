@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -85,43 +86,101 @@ inline std::uint64_t header_length(const MappedFile& file, const std::filesystem
     return length;
 }
 
-/// Parses the header's JSON. Unlike a plain parse it refuses a name given twice: which of the two would be the weight?
-inline Json parse_tensor_header(std::string_view text, const std::filesystem::path& path) {
-    check_json_depth(text, path);
-    std::set<std::string> names;
-    Json header;
-    try {
-        header = Json::parse(text, [&](int depth, Json::parse_event_t event, Json& parsed) {
-            if (event == Json::parse_event_t::key && depth == 1 && !names.insert(parsed.get<std::string>()).second) {
-                fail(ErrorKind::format, path, ": tensor \"", parsed.get<std::string>(), "\" is given twice");
-            }
+/// Takes the entries of a header one by one while it is parsed, and lets none of them stay: a header then needs memory
+/// for its tensors and not for a document of it. Unlike a plain parse it refuses properties given twice.
+template <class Function>
+class TensorHeaderFilter {
+public:
+    /// Calls tensor(name, entry) for each member but the metadata, whose texts go to `texts`. `path` is only named in
+    /// errors.
+    TensorHeaderFilter(const std::filesystem::path& path, std::map<std::string, std::string>& texts,
+                       const Function& tensor)
+        : path_(path), texts_(texts), tensor_(tensor) {}
+
+    /// A part of the header, for Json::parse(): whether to keep it. Errors: format, and those of `tensor`.
+    bool operator()(int depth, Json::parse_event_t event, Json& part) {
+        using Event = Json::parse_event_t;
+        if (depth == 0) {
+            if (event == Event::object_start || event == Event::object_end) return true;
+            fail(ErrorKind::format, path_, ": the safetensors header should be a JSON object, given ",
+                 event == Event::array_start ? "array" : part.type_name());
+        }
+        if (depth == 1) {
+            if (event == Event::object_start) return true;
+            if (event == Event::key) begin(part.get_ref<const std::string&>());
+            else if (event == Event::object_end) end(part);
+            else refuse("should be an object");
+            return event == Event::key;
+        }
+        return name_ == metadata ? take_metadata(event, part) : check_entry(depth, event, part);
+    }
+
+private:
+    static constexpr const char* metadata = "__metadata__";
+
+    void begin(const std::string& name) {
+        name_ = name;
+        keys_.clear();
+        values_ = 0;
+    }
+
+    void end(const Json& entry) {
+        if (name_ != metadata) tensor_(name_, entry);
+    }
+
+    /// The metadata are texts by name.
+    bool take_metadata(Json::parse_event_t event, Json& part) {
+        if (event == Json::parse_event_t::key) {
+            key_ = part.get<std::string>();
             return true;
-        });
+        }
+        if (event != Json::parse_event_t::value || !part.is_string()) refuse("should hold texts alone");
+        if (!texts_.emplace(key_, std::move(part.get_ref<std::string&>())).second) {
+            refuse("has a property given twice");
+        }
+        return false;
+    }
+
+    bool check_entry(int depth, Json::parse_event_t event, const Json& part) {
+        constexpr std::size_t most_values = 256;
+        if (++values_ > most_values) refuse("has more dimensions than any tensor");
+        if (depth == 2 && event == Json::parse_event_t::key && !keys_.insert(part.get<std::string>()).second) {
+            refuse("has a property given twice");
+        }
+        return true;
+    }
+
+    [[noreturn]] void refuse(const char* what) const {
+        fail(ErrorKind::format, path_, ": tensor \"", name_, "\" ", what);
+    }
+
+    const std::filesystem::path& path_;
+    std::map<std::string, std::string>& texts_;
+    const Function& tensor_;
+    std::string name_;            // of the entry being read
+    std::string key_;             // of the text being read
+    std::set<std::string> keys_;  // of that entry
+    std::size_t values_ = 0;      // and brackets of that entry
+};
+
+/// Parses a header, calls tensor(name, entry) for each tensor in it, and adds its metadata to `texts`. Errors: format,
+/// and those of `tensor`.
+template <class Function>
+void parse_tensor_header(std::string_view text, const std::filesystem::path& path,
+                         std::map<std::string, std::string>& texts, const Function& tensor) {
+    check_json_text(text, path);
+    TensorHeaderFilter<Function> filter(path, texts, tensor);
+    try {
+        [[maybe_unused]] const Json nothing = Json::parse(text, std::ref(filter));
     } catch (const Json::exception& e) {
         fail(ErrorKind::format, path, ": safetensors header: ", e.what());
     }
-    if (!header.is_object()) {
-        fail(ErrorKind::format, path, ": the safetensors header should be a JSON object, given ", header.type_name());
-    }
-    return header;
-}
-
-/// The texts by name of "__metadata__". Errors: format.
-inline std::map<std::string, std::string> get_metadata(const Json& entry, const std::filesystem::path& path) {
-    std::map<std::string, std::string> texts;
-    if (entry.is_null()) return texts;
-    if (!entry.is_object()) wrong_type(path, "__metadata__", "an object of texts", entry);
-    for (const auto& [key, text] : entry.items()) {
-        if (!text.is_string()) wrong_type(path, "__metadata__", "an object of texts", text);
-        texts.emplace(key, text.get<std::string>());
-    }
-    return texts;
 }
 
 /// An array of non-negative integers below 2^62. Errors: format.
 inline std::vector<std::uint64_t> get_sizes(const Json& entry, const char* key, const std::string& name,
                                             const std::filesystem::path& path) {
-    const Json* value = entry.is_object() ? find(entry, key) : nullptr;
+    const Json* value = find(entry, key);
     const bool valid = value && value->is_array() && std::all_of(value->begin(), value->end(), [](const Json& item) {
                            return item.is_number_unsigned() && item.get<std::uint64_t>() < (std::uint64_t{1} << 62);
                        });
@@ -161,18 +220,13 @@ inline SafetensorsFile read_safetensors(const std::filesystem::path& path, bool 
     const auto file = std::make_shared<const MappedFile>(path, map);
     const std::uint64_t header_bytes = detail::header_length(*file, path);
     const std::string_view text(reinterpret_cast<const char*>(file->data()) + 8, header_bytes);
-    const detail::Json header = detail::parse_tensor_header(text, path);
     const std::byte* const data = file->data() + 8 + header_bytes;
     const std::uint64_t data_bytes = file->size() - 8 - header_bytes;
 
     SafetensorsFile result;
     std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
-    for (const auto& [name, entry] : header.items()) {
-        if (name == "__metadata__") {
-            result.metadata = detail::get_metadata(entry, path);
-            continue;
-        }
-        const auto dtype_name = entry.is_object() ? detail::get_string(entry, "dtype", path) : std::nullopt;
+    detail::parse_tensor_header(text, path, result.metadata, [&](const std::string& name, const detail::Json& entry) {
+        const auto dtype_name = detail::get_string(entry, "dtype", path);
         if (!dtype_name) fail(ErrorKind::format, path, ": tensor \"", name, "\" has no \"dtype\"");
         const auto shape = detail::get_sizes(entry, "shape", name, path);
         const auto range = detail::get_sizes(entry, "data_offsets", name, path);
@@ -201,6 +255,14 @@ inline SafetensorsFile read_safetensors(const std::filesystem::path& path, bool 
         tensor.path = path;
         result.tensors.push_back(std::move(tensor));
         ranges.emplace_back(range[0], range[1]);
+    });
+    auto& tensors = result.tensors;
+    std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    const auto twice = std::adjacent_find(tensors.begin(), tensors.end(),
+                                          [](const auto& a, const auto& b) { return a.name == b.name; });
+    if (twice != tensors.end()) {
+        // Which of the two would be the weight?
+        fail(ErrorKind::format, path, ": tensor \"", twice->name, "\" is given twice");
     }
 
     std::sort(ranges.begin(), ranges.end());

@@ -8,9 +8,11 @@
 #include <bert/io/json.hpp>
 #include <bert/io/model_path.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
@@ -173,10 +175,39 @@ inline std::vector<ModuleEntry> read_module_list(const ModelPath& folder) {
     return modules;
 }
 
+/// What the modules of a folder of sentence-transformers make together, by its class there.
+enum class ModuleLayout { sentence_encoder, cross_encoder, sparse_encoder, multi_vector_encoder, other };
+
+inline ModuleLayout module_layout(const std::vector<ModuleEntry>& modules) {
+    const auto rest_is_of = [&](std::size_t first, std::initializer_list<std::string_view> names) {
+        return std::all_of(
+            modules.begin() + static_cast<std::ptrdiff_t>(first), modules.end(),
+            [&](const auto& module) { return std::find(names.begin(), names.end(), module.name) != names.end(); });
+    };
+    const std::string& first = modules.front().name;
+    const std::string& second = modules.size() > 1 ? modules[1].name : first;
+    if (modules.size() == 2 && second == "SpladePooling" && (first == "Transformer" || first == "MLMTransformer")) {
+        return ModuleLayout::sparse_encoder;
+    }
+    if (first != "Transformer") return ModuleLayout::other;
+    if (modules.size() == 1) return ModuleLayout::cross_encoder;
+    if (second == "Pooling" && rest_is_of(2, {"Dense", "Normalize"})) return ModuleLayout::sentence_encoder;
+    // A Transformer whose tokens are scaled to unit length, and no more, was not made for late interaction.
+    const bool more_than_scaled = !rest_is_of(1, {"Normalize"});
+    if (more_than_scaled && rest_is_of(1, {"Dense", "MultiVectorMask", "Normalize"})) {
+        return ModuleLayout::multi_vector_encoder;
+    }
+    return ModuleLayout::other;
+}
+
 /// What to add to an error about modules that a task cannot use.
 inline const char* served_by(const std::vector<ModuleEntry>& modules) {
-    for (const ModuleEntry& module : modules) {
-        if (module.name == "Pooling") return "; it serves: sentence-embedding";
+    switch (module_layout(modules)) {
+        case ModuleLayout::sentence_encoder: return "; it serves: sentence-embedding";
+        case ModuleLayout::cross_encoder: return "; it serves: reranking";
+        case ModuleLayout::sparse_encoder: return "; it serves: sparse-embedding";
+        case ModuleLayout::multi_vector_encoder: return "; it serves: late-interaction";
+        case ModuleLayout::other: break;
     }
     return "";
 }
@@ -189,11 +220,12 @@ inline void read_modules(const ModelPath& folder, SentenceConfig& config) {
         const auto& [type, name, module_folder] = modules[i];
         const bool ours = type.rfind("sentence_transformers.", 0) == 0;
         if (!ours || (name != "Transformer" && name != "Pooling" && name != "Dense" && name != "Normalize")) {
-            fail(ErrorKind::unsupported, path, ": module type \"", type, "\" is not supported");
+            fail(ErrorKind::unsupported, path, ": module type \"", type, "\" is not supported", served_by(modules));
         }
         if ((name == "Transformer") != (i == 0) || (name == "Pooling") != (i == 1)) {
             fail(ErrorKind::unsupported, path,
-                 ": modules should be one Transformer, one Pooling, then Dense or Normalize; module ", i, " is ", name);
+                 ": modules should be one Transformer, one Pooling, then Dense or Normalize; module ", i, " is ", name,
+                 served_by(modules));
         }
         if (name == "Transformer") {
             config.transformer_folder = module_folder;
@@ -206,7 +238,10 @@ inline void read_modules(const ModelPath& folder, SentenceConfig& config) {
             config.modules.emplace_back(NormalizeConfig{});
         }
     }
-    if (!pooled) fail(ErrorKind::unsupported, path, ": a model without a Pooling module gives no sentence embeddings");
+    if (!pooled) {
+        fail(ErrorKind::unsupported, path, ": a model without a Pooling module gives no sentence embeddings",
+             served_by(modules));
+    }
 }
 
 inline void read_sentence_settings(const ModelPath& folder, SentenceConfig& config) {
@@ -260,6 +295,13 @@ inline void read_limits(SentenceConfig& config) {
 }
 
 }  // namespace detail
+
+/// Where config.json, weights and tokenizer of a folder are: what modules.json names first, or the folder itself.
+/// Errors: file, format.
+inline ModelPath transformer_folder(const ModelPath& folder) {
+    detail::check_folder(folder);
+    return detail::is_there(folder / "modules.json") ? detail::read_module_list(folder).front().folder : folder;
+}
 
 /// Reads what `folder` says about sentence embeddings. Errors: file, format, unsupported (other modules).
 inline SentenceConfig load_sentence_config(const ModelPath& folder) {

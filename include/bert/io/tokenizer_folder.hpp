@@ -15,9 +15,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -69,25 +70,28 @@ inline std::string_view trim_end(std::string_view line) {
 inline void read_vocabulary_text(const ModelPath& path, TokenizerConfig& config) {
     const std::string content = read_file(path, std::uintmax_t{64} << 20);
     config.source = path.string();
-    if (path.archive()) config.vocabulary = unpack_vocabulary(path.archive()->vocabulary, path.archive()->path);
+    if (path.archive()) {
+        config.vocabulary = unpack_vocabulary(path.archive()->vocabulary, path.archive()->path);
+        std::sort(config.vocabulary.begin(), config.vocabulary.end(),
+                  [](const auto& a, const auto& b) { return a.token < b.token; });
+        return;
+    }
+    std::vector<std::pair<std::string_view, std::int32_t>> lines;
+    std::optional<std::int32_t> last_empty;  // alone, for a file of line feeds has as many lines as bytes
     std::int32_t id = 0;
     for (std::size_t start = 0; start < content.size(); ++id) {
         const std::size_t end = std::min(content.find('\n', start), content.size());
-        config.vocabulary.push_back({std::string(trim_end(std::string_view(content).substr(start, end - start))), id});
+        const std::string_view line = trim_end(std::string_view(content).substr(start, end - start));
+        if (line.empty()) last_empty = id;
+        else lines.emplace_back(line, id);
         start = end + 1;
     }
-    auto& entries = config.vocabulary;
-    std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.token < b.token; });
-    const auto last_of_equals = [&](std::size_t i) {
-        return i + 1 == entries.size() || entries[i].token != entries[i + 1].token;
-    };
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-        if (!last_of_equals(i)) continue;
-        if (kept != i) entries[kept] = std::move(entries[i]);
-        ++kept;
+    if (last_empty) lines.emplace_back(std::string_view(), *last_empty);
+    std::sort(lines.begin(), lines.end());
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        const bool last_of_equals = i + 1 == lines.size() || lines[i].first != lines[i + 1].first;
+        if (last_of_equals) config.vocabulary.push_back({std::string(lines[i].first), lines[i].second});
     }
-    entries.resize(kept);
 }
 
 /// The small JSON files beside a vocabulary: how transformers names special tokens and sets the flags of BERT.
@@ -208,7 +212,7 @@ private:
                          [](const auto& a, const auto& b) { return a.first < b.first; });
         for (auto& entry : numbered) tokens.push_back(std::move(entry.second));
 
-        std::unordered_map<std::string, std::size_t> known;
+        std::map<std::string, std::size_t> known;
         for (std::size_t i = 0; i < tokens.size(); ++i) known.emplace(tokens[i].content, i);
         const auto add = [&](AddedToken added) {
             const auto [place, is_new] = known.emplace(added.content, tokens.size());

@@ -124,7 +124,9 @@ inline std::vector<TableRow> parse_csv(std::string_view text, const std::filesys
     return rows;
 }
 
-inline void add_label(TrainingExample& example, std::string label) {
+/// `where` is named in errors. Errors: format (an empty label).
+inline void add_label(TrainingExample& example, std::string label, const std::string& where) {
+    if (label.empty()) fail(ErrorKind::format, where, "the label is empty");
     if (example.labels.empty()) example.value = parse_number(label);
     example.labels.push_back(std::move(label));
 }
@@ -158,13 +160,14 @@ inline std::vector<TrainingExample> examples_of_table(const std::vector<TableRow
         example.text = row->cells[text];
         if (pair < names.size()) example.pair = row->cells[pair];
         if (split < names.size()) example.split = row->cells[split];
+        const std::string where = path.string() + ":" + std::to_string(row->line) + ": ";
         std::string_view labels = row->cells[label];
         if (options.label_separator.empty()) {
-            add_label(example, std::string(labels));
+            add_label(example, std::string(labels), where);
         } else {
             while (!labels.empty()) {
                 const std::size_t end = std::min(labels.find(options.label_separator), labels.size());
-                add_label(example, std::string(labels.substr(0, end)));
+                add_label(example, std::string(labels.substr(0, end)), where);
                 labels.remove_prefix(std::min(end + options.label_separator.size(), labels.size()));
             }
         }
@@ -205,7 +208,7 @@ inline TrainingExample example_of_json(const Json& object, const TrainingFileOpt
         if (!label) fail(ErrorKind::format, where, "expected a label in \"", options.label, "\"");
         example.text = *text;
         example.pair = get_string(object, options.pair.c_str(), path);
-        for (std::string& name : label_texts(*label, where)) add_label(example, std::move(name));
+        for (std::string& name : label_texts(*label, where)) add_label(example, std::move(name), where);
     }
     example.split = get_string(object, options.split.c_str(), path).value_or("");
     return example;
@@ -220,7 +223,7 @@ inline std::vector<TrainingExample> examples_of_json_lines(std::string_view text
         text.remove_prefix(std::min(end + 1, text.size()));
         if (row.find_first_not_of(" \t\r") == std::string_view::npos) continue;
         const std::string where = path.string() + ":" + std::to_string(line) + ": ";
-        check_json_depth(row, path);
+        check_json_text(row, path);
         const Json object = Json::parse(row, nullptr, false);
         if (!object.is_object()) fail(ErrorKind::format, where, "expected a JSON object");
         examples.push_back(example_of_json(object, options, path, where));

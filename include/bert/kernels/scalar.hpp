@@ -207,7 +207,8 @@ void layer_norm(T* x, std::ptrdiff_t stride, std::ptrdiff_t rows, std::ptrdiff_t
         mean /= static_cast<T>(n);
         T variance = 0;
         for (std::ptrdiff_t i = 0; i < n; ++i) variance += (x[i] - mean) * (x[i] - mean);
-        const T scale = T(1) / std::sqrt(variance / static_cast<T>(n) + epsilon);
+        // Where the squares overflow, NaN, which is noticed, and not 0.
+        const T scale = T(1) / std::sqrt(variance / static_cast<T>(n) + epsilon) + (variance - variance);
         for (std::ptrdiff_t i = 0; i < n; ++i) x[i] = (x[i] - mean) * scale * weight[i] + bias[i];
     }
 }

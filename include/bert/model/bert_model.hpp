@@ -77,7 +77,7 @@ public:
         }
     }
 
-    /// Opens a folder as Hugging Face publishes it: config.json and model.safetensors (or its shards).
+    /// Opens a model: config.json and model.safetensors (or its shards) of a folder, or one file; see ModelPath.
     /// Errors: file, format, shape, unsupported; see the parts.
     static BertModel load(const ModelPath& folder, const LoadOptions& options = {}) {
         detail::check_folder(folder);
@@ -125,7 +125,8 @@ public:
     const Encoder<W>& encoder() const noexcept { return encoder_; }
     bool has_pooler() const noexcept { return pooler_.has_value(); }
 
-    /// Contextual embeddings of one text. Errors: input (no tokens, too many, ids out of range, no pooler), shape.
+    /// Contextual embeddings of one text. Errors: input (no tokens, too many, ids out of range, no pooler), shape,
+    /// format (numbers of the model that are not finite, or become so).
     ModelOutput<Scalar> forward(const Encoding& encoding, const ForwardOptions& options = {}) const {
         Batch batch;
         batch.add(encoding);
@@ -170,6 +171,7 @@ public:
         }
         embeddings_.forward(batch, x, workspace);
         encoder_.forward(x, batch, workspace, hidden_states, attentions);
+        detail::check_hidden_states<Scalar>(x, batch);
     }
 
 private:

@@ -157,7 +157,9 @@ inline void add_files(const ModelPath& folder, const std::string& prefix, std::m
             return;
         }
         Json json = parse_json(read_file(path, json_limit), path);
-        if (std::string_view(name) == "tokenizer.json" && json.contains("model")) json["model"].erase("vocab");
+        if (std::string_view(name) == "tokenizer.json" && json.is_object() && json["model"].is_object()) {
+            json["model"].erase("vocab");
+        }
         out.emplace(prefix + name, json.dump());
     };
     for (const char* name : model_files) add(name);

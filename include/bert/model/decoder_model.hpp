@@ -63,7 +63,7 @@ public:
 
     /// Hidden states of the new tokens of `batch`, into x (new tokens x hidden); their keys and values go to the
     /// caches. `hidden_states`: as Decoder::forward() fills it. Errors: input (ids out of range, more tokens than the
-    /// model has positions), shape.
+    /// model has positions), shape, format (numbers of the model that are not finite, or become so).
     void forward(const DecoderBatch<Scalar>& batch, Rows<Scalar> x, Workspace& workspace,
                  std::vector<RowMatrix<Scalar>>* hidden_states = nullptr) const {
         std::vector<Index> first_positions;
@@ -78,11 +78,13 @@ public:
         }
         embeddings_.forward(batch.texts, x, workspace, &first_positions);
         decoder_.forward(x, batch, workspace, hidden_states);
+        detail::check_hidden_states<Scalar>(x, batch.texts);
     }
 
     /// A score per token of the vocabulary for what follows. hidden: n x hidden; logits: n x vocab. Errors: shape.
     void logits(const ConstRows<Scalar>& hidden, Rows<Scalar> logits, Workspace& workspace) const {
         std::visit([&](const auto& head) { head.forward(hidden, logits, workspace); }, head_);
+        detail::check_outputs<Scalar>(logits);
     }
 
 private:

@@ -34,7 +34,7 @@ public:
     Index in_features() const noexcept { return linear_.in_features(); }
     Index out_features() const noexcept { return linear_.out_features(); }
 
-    /// n x in_features to n x out_features. Errors: shape.
+    /// n x in_features to n x out_features. Errors: shape, format (numbers that grow too large).
     Matrix forward(const ConstRows<float>& x, Workspace& workspace) const {
         Matrix y(x.rows(), out_features());
         linear_.forward(x, y, workspace, activation_);
@@ -45,6 +45,7 @@ public:
         } else if (residual_) {
             y += x;
         }
+        detail::check_outputs<float>(y);
         return y;
     }
 

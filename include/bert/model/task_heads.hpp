@@ -4,8 +4,10 @@
 
 #include <bert/error.hpp>
 #include <bert/io/checkpoint.hpp>
+#include <bert/io/decoder_config.hpp>
 #include <bert/io/model_config.hpp>
 #include <bert/io/model_path.hpp>
+#include <bert/io/sentence_config.hpp>
 #include <bert/model/any_bert_model.hpp>
 #include <bert/model/weights.hpp>
 #include <bert/nn/linear.hpp>
@@ -21,7 +23,7 @@
 
 BERT_NAMESPACE_BEGIN
 
-/// What a model with a head can be asked.
+/// What a folder can be asked.
 enum class Task {
     fill_mask,             ///< FillMask
     next_sentence,         ///< NextSentence
@@ -32,6 +34,8 @@ enum class Task {
     sparse_embedding,      ///< Splade
     late_interaction,      ///< Colbert
     sentence_embedding,    ///< SentenceEncoder
+    text_generation,       ///< CausalLM
+    text2text_generation,  ///< Seq2Seq
 };
 
 namespace detail {
@@ -54,6 +58,8 @@ inline constexpr TaskName task_names[] = {
     {Task::sparse_embedding, "sparse-embedding", "cls.predictions.transform.dense.weight"},
     {Task::late_interaction, "late-interaction", nullptr},
     {Task::sentence_embedding, "sentence-embedding", nullptr},
+    {Task::text_generation, "text-generation", nullptr},
+    {Task::text2text_generation, "text2text-generation", nullptr},
 };
 
 }  // namespace detail
@@ -77,23 +83,69 @@ inline std::vector<Task> tasks_of_architecture(std::string_view architecture) {
     return {};
 }
 
-/// The tasks a folder serves: those of its `architectures`, those whose head is in the weights beyond any doubt, and
-/// sentence embeddings, which need no head.
-inline std::vector<Task> served_tasks(const ModelConfig& config, const Checkpoint& checkpoint) {
+namespace detail {
+
+/// Whether a checkpoint of an encoder holds what a task needs beside the encoder, by its `architectures` or because the
+/// head is in the weights beyond any doubt.
+inline bool has_head(const ModelConfig& config, const Checkpoint& checkpoint, Task task) {
+    if (task == Task::sentence_embedding) return true;
+    for (const auto& known : task_names) {
+        if (known.task == task && known.tensor && checkpoint.find(known.tensor)) return true;
+    }
+    for (const std::string& architecture : config.architectures) {
+        const auto own = tasks_of_architecture(architecture);
+        if (std::find(own.begin(), own.end(), task) != own.end()) return true;
+    }
+    // Nothing says what the classifier is for: the caller's word is taken.
+    const bool classifies =
+        task == Task::text_classification || task == Task::token_classification || task == Task::reranking;
+    return classifies && config.architectures.empty() && checkpoint.find("classifier.weight");
+}
+
+/// Whether what sentence-transformers wrote into a folder, if it did, is for a task.
+inline bool fits_modules(const ModelPath& folder, Task task) {
+    if (!is_there(folder / "modules.json")) return true;
+    const ModuleLayout layout = module_layout(read_module_list(folder));
+    switch (task) {
+        case Task::reranking: return layout == ModuleLayout::cross_encoder;
+        case Task::sparse_embedding: return layout == ModuleLayout::sparse_encoder;
+        case Task::late_interaction: return layout == ModuleLayout::multi_vector_encoder;
+        case Task::sentence_embedding: return layout == ModuleLayout::sentence_encoder;
+        default: return transformer_folder(folder) == folder;  // the others look at the folder alone
+    }
+}
+
+}  // namespace detail
+
+/// The tasks that a folder can be opened for. Errors: file, format, unsupported (a folder of no kind that is known).
+inline std::vector<Task> served_tasks(const ModelPath& folder) {
+    const ModelPath transformer = transformer_folder(folder);
+    if (transformer == folder && is_encoder_decoder(folder)) return {Task::text2text_generation};
+    if (transformer == folder && is_decoder(folder)) return {Task::text_generation};
+    const ModelConfig config = load_model_config(transformer);
+    const Checkpoint checkpoint(transformer);
+    const bool has_modules = detail::is_there(folder / "modules.json");
     std::vector<Task> tasks;
     for (const auto& known : detail::task_names) {
-        bool serves = known.task == Task::sentence_embedding || (known.tensor && checkpoint.find(known.tensor));
-        for (const std::string& architecture : config.architectures) {
-            const auto own = tasks_of_architecture(architecture);
-            serves = serves || std::find(own.begin(), own.end(), known.task) != own.end();
-        }
-        // Nothing says what the classifier is for: the caller's word is taken.
-        serves = serves || (config.architectures.empty() && known.task != Task::late_interaction && !known.tensor &&
-                            checkpoint.find("classifier.weight"));
-        if (serves) tasks.push_back(known.task);
+        // What makes token vectors of hidden states may be a module, and so not among the encoder's weights.
+        const bool head =
+            (has_modules && known.task == Task::late_interaction) || detail::has_head(config, checkpoint, known.task);
+        if (head && detail::fits_modules(folder, known.task)) tasks.push_back(known.task);
     }
     return tasks;
 }
+
+namespace detail {
+
+/// Fails because a folder lacks what a task needs, and says what it serves instead. Errors: those of served_tasks();
+/// unsupported.
+[[noreturn]] inline void fail_without(const ModelPath& folder, const std::string& lacks) {
+    std::string others;
+    for (const Task other : served_tasks(folder)) others += (others.empty() ? "" : ", ") + to_string(other);
+    fail(ErrorKind::unsupported, folder, ": ", lacks, others.empty() ? "" : "; it serves: ", others);
+}
+
+}  // namespace detail
 
 /// A folder's weights and configuration, for loading a head.
 class HeadFolder {
@@ -101,15 +153,11 @@ public:
     /// Errors: file, format, unsupported; unsupported too where the folder has no head for `task`.
     HeadFolder(const ModelPath& folder, Task task, const LoadOptions& options = {})
         : config_(load_model_config(folder)), checkpoint_(folder, options.memory_map), kernels_(options.kernels) {
-        const auto tasks = served_tasks(config_, checkpoint_);
-        if (std::find(tasks.begin(), tasks.end(), task) != tasks.end()) return;
+        if (detail::has_head(config_, checkpoint_, task)) return;
         std::string architectures;
         for (const auto& name : config_.architectures) architectures += (architectures.empty() ? "" : ", ") + name;
-        std::string others;
-        for (const Task other : tasks) others += (others.empty() ? "" : ", ") + to_string(other);
-        detail::fail(ErrorKind::unsupported, folder, ": a model of class ",
-                     architectures.empty() ? "(not named)" : architectures, " has no head for ", to_string(task),
-                     "; it serves: ", others);
+        if (architectures.empty()) architectures = "(not named)";
+        detail::fail_without(folder, "a model of class " + architectures + " has no head for " + to_string(task));
     }
 
     const ModelConfig& config() const noexcept { return config_; }
@@ -167,6 +215,7 @@ public:
     /// See MaskedLmHead::forward().
     void forward(const ConstRows<float>& x, Rows<float> logits, Workspace& workspace) const {
         std::visit([&](const auto& head) { head.forward(x, logits, workspace); }, head_);
+        detail::check_outputs<float>(logits);
     }
 
     /// Calls function(row number, logits of vocab_size() values) for each row of x (n x hidden). Few rows are computed

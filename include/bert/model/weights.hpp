@@ -3,6 +3,7 @@
 #pragma once
 
 #include <bert/core/arena.hpp>
+#include <bert/core/finite.hpp>
 #include <bert/core/float16.hpp>
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
@@ -19,7 +20,6 @@
 #include <cstring>
 #include <limits>
 #include <memory>
-#include <numeric>
 #include <set>
 #include <string>
 #include <string_view>
@@ -87,7 +87,8 @@ public:
     }
 
     /// An embedding table that stays in the file and whose values are rounded to type W when they are looked up, as
-    /// those of a dense layer when it is packed. Errors: as matrix().
+    /// those of a dense layer when it is packed; whether they are finite is seen then. Errors: as matrix(), but for
+    /// that.
     template <class W>
     EmbeddingTable table(const std::string& name, Index rows, Index cols) {
         using Format = EmbeddingTable::Format;
@@ -102,7 +103,8 @@ public:
         const auto rounding = std::is_same_v<W, std::int8_t> ? Rounding::int8
                               : std::is_same_v<W, bfloat16>  ? Rounding::bfloat16
                                                              : Rounding::none;
-        return EmbeddingTable(tensor.data, format, rows, cols, tensor.file, rounding, tensor.scales);
+        return EmbeddingTable(tensor.data, format, rows, cols, tensor.file,
+                              tensor.path.string() + ": tensor \"" + tensor.name + "\"", rounding, tensor.scales);
     }
 
     /// The dense layers `names` (each "<name>.weight" and "<name>.bias", in_features -> out_features) as one layer
@@ -155,7 +157,7 @@ public:
             }
             const auto zeros =
                 std::make_shared<std::vector<std::byte>>(static_cast<std::size_t>(hidden) * sizeof(float));
-            return EmbeddingTable(zeros->data(), EmbeddingTable::Format::f32, 1, hidden, zeros);
+            return EmbeddingTable(zeros->data(), EmbeddingTable::Format::f32, 1, hidden, zeros, "no token types");
         };
         return Embeddings<T>(table<W>("embeddings.word_embeddings.weight", config.vocab_size, hidden),
                              table<W>("embeddings.position_embeddings.weight", config.max_position_embeddings, hidden),
@@ -282,15 +284,7 @@ private:
 
     template <class T>
     static void check_finite(const TensorView& tensor, const T* values) {
-        // x - x is 0 for finite numbers and NaN for others. Several sums at once keep the processor busy.
-        T sums[8] = {};
-        const auto count = static_cast<std::size_t>(tensor.elements());
-        std::size_t i = 0;
-        for (; i + 8 <= count; i += 8) {
-            for (std::size_t j = 0; j < 8; ++j) sums[j] += values[i + j] - values[i + j];
-        }
-        for (; i < count; ++i) sums[0] += values[i] - values[i];
-        if (!(std::accumulate(sums, sums + 8, T(0)) == T(0))) fail_not_finite(tensor);
+        if (!detail::all_finite(values, static_cast<std::size_t>(tensor.elements()))) fail_not_finite(tensor);
     }
 
     [[noreturn]] static void fail_not_finite(const TensorView& tensor) {

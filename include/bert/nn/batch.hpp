@@ -1,6 +1,7 @@
 // Several texts as one tall matrix of tokens, without padding. Depends on core and text/encoding.
 #pragma once
 
+#include <bert/core/finite.hpp>
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
 #include <bert/text/encoding.hpp>
@@ -62,5 +63,23 @@ struct Batch {
         offsets.assign(1, 0);
     }
 };
+
+namespace detail {
+
+/// Fails where a model's hidden states (tokens x hidden) are not finite: with finite weights and embeddings,
+/// which are checked before, numbers grew too large on the way. Errors: format.
+template <class T>
+void check_hidden_states(const Rows<T>& hidden, const Batch& batch) {
+    const auto size = static_cast<std::size_t>(hidden.cols());
+    for (Index text = 0; text < batch.texts(); ++text) {
+        for (Index row = batch.offsets[static_cast<std::size_t>(text)], i = 0; i < batch.length(text); ++i, ++row) {
+            if (all_finite(hidden.data() + row * hidden.outerStride(), size)) continue;
+            fail(ErrorKind::format, "text ", text, ", token ", i,
+                 ": its hidden state is not finite: the model's weights make numbers too large");
+        }
+    }
+}
+
+}  // namespace detail
 
 BERT_NAMESPACE_END

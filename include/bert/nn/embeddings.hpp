@@ -2,6 +2,7 @@
 // kernels, io and nn.
 #pragma once
 
+#include <bert/core/finite.hpp>
 #include <bert/core/float16.hpp>
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
@@ -14,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -29,18 +31,20 @@ public:
     /// result is the same whether they are stored in that format or in a wider one.
     enum class Rounding { none, bfloat16, int8 };
 
-    /// `data`: rows x cols values of `format`, row-major, of any alignment; `owner` keeps them alive. q8_0, GGUF's
-    /// format, needs `cols` to be a multiple of 32. `scales`, for
-    /// int8 alone: rows x int8_blocks(cols) floats, of any alignment.
+    /// `data`: rows x cols values of `format`, row-major, of any alignment; `owner` keeps them alive. `name` is what
+    /// errors call the table. q8_0, GGUF's format, needs `cols` to be a multiple of 32; int8 needs `scales`, which are
+    /// rows x int8_blocks(cols) floats of any alignment.
     EmbeddingTable(const std::byte* data, Format format, Index rows, Index cols, std::shared_ptr<const void> owner,
-                   Rounding rounding = Rounding::none, const std::byte* scales = nullptr)
+                   std::string name = "the embedding table", Rounding rounding = Rounding::none,
+                   const std::byte* scales = nullptr)
         : data_(data),
           scales_(scales),
           format_(format),
           rounding_(format == Format::int8 ? Rounding::none : rounding),
           rows_(rows),
           cols_(cols),
-          owner_(std::move(owner)) {}
+          owner_(std::move(owner)),
+          name_(std::move(name)) {}
 
     Index rows() const noexcept { return rows_; }
     Index cols() const noexcept { return cols_; }
@@ -54,6 +58,15 @@ public:
             read(row, first, count, values);
             round(values, count);
             for (Index i = 0; i < count; ++i) out[first + i] += static_cast<T>(values[i]);
+        }
+    }
+
+    /// Errors: format, where row `row` (which must be in range) holds infinities or NaNs.
+    void check_row(Index row) const {
+        std::vector<float> values(static_cast<std::size_t>(cols_));
+        add_row(row, values.data());
+        if (!detail::all_finite(values.data(), values.size())) {
+            detail::fail(ErrorKind::format, name_, " is not finite: row ", row, " holds infinities or NaNs");
         }
     }
 
@@ -75,10 +88,7 @@ private:
 
     /// At most int8_block values. What is not finite stays as it is.
     void round(float* values, Index count) const {
-        if (rounding_ == Rounding::none) return;
-        float sum = 0;
-        for (Index i = 0; i < count; ++i) sum += values[i] - values[i];
-        if (!(sum == 0.0f)) return;
+        if (rounding_ == Rounding::none || !detail::all_finite(values, static_cast<std::size_t>(count))) return;
         if (rounding_ == Rounding::bfloat16) {
             for (Index i = 0; i < count; ++i) values[i] = static_cast<float>(bfloat16::from_float(values[i]));
             return;
@@ -97,6 +107,7 @@ private:
     Index rows_;
     Index cols_;
     std::shared_ptr<const void> owner_;
+    std::string name_;
 };
 
 /// LayerNorm(word[id] + position[i] + token_type[type]), i being the token's place in its own text (Devlin et al. 2018,
@@ -161,7 +172,7 @@ public:
     }
 
     /// x = embeddings of a checked batch: tokens x hidden. `first_positions`, one per text, is given where texts are
-    /// the continuations of others.
+    /// the continuations of others. Errors: format (a row of a table, or the sum of rows, is not finite).
     void forward(const Batch& batch, Rows<T> x, Workspace& workspace,
                  const std::vector<Index>* first_positions = nullptr) const {
         for (Index text = 0; text < batch.texts(); ++text) {
@@ -175,6 +186,13 @@ public:
                 word_.add_row(batch.ids[at], row);
                 token_type_.add_row(batch.type_ids[at], row);
                 position_.add_row(before + i, row);
+                if (!detail::all_finite(row, static_cast<std::size_t>(hidden_size()))) {
+                    word_.check_row(batch.ids[at]);
+                    token_type_.check_row(batch.type_ids[at]);
+                    position_.check_row(before + i);
+                    detail::fail(ErrorKind::format, "text ", text, ", token ", i,
+                                 ": the sum of its embeddings is not finite: they are too large");
+                }
             }
         }
         norm_.forward(x, workspace);

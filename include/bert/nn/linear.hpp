@@ -4,6 +4,7 @@
 #include <bert/core/activation.hpp>
 #include <bert/core/arena.hpp>
 #include <bert/core/buffer.hpp>
+#include <bert/core/finite.hpp>
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
 #include <bert/kernels/dispatch.hpp>
@@ -53,6 +54,20 @@ void for_row_blocks(Index rows, Workspace& workspace, const Function& function) 
         const auto block = static_cast<Index>(task);
         function(blocks.begin(block), blocks.end(block), workspace.worker(worker));
     });
+}
+
+}  // namespace detail
+
+namespace detail {
+
+/// Fails where what a head computed from finite hidden states is not finite: its weights are too large. Errors: format.
+template <class T>
+void check_outputs(const ConstRows<T>& outputs) {
+    for (Index row = 0; row < outputs.rows(); ++row) {
+        if (all_finite(outputs.data() + row * outputs.outerStride(), static_cast<std::size_t>(outputs.cols())))
+            continue;
+        fail(ErrorKind::format, "an output of the model's head is not finite: its weights make numbers too large");
+    }
 }
 
 }  // namespace detail

@@ -28,10 +28,10 @@ public:
     /// Opens a folder. A tokenizer is taken from it where it has one of the WordPiece kind; without, generate_ids()
     /// still works. Errors: file, format, shape, vocabulary, unsupported (a folder without such a decoder).
     explicit CausalLM(const ModelPath& folder, const LanguageModelOptions& options = {})
-        : generation_config_((detail::check_folder(folder), load_generation_config(folder))),
+        : generation_config_(load_generation_config(detail::generator_folder(folder, Task::text_generation))),
           tokenizer_(detail::load_optional_tokenizer(folder, options)),
           model_(load(folder, options)),
-          workspaces_(std::make_unique<WorkspacePool>(options.threads)) {
+          workspaces_(std::make_unique<WorkspacePool>(options.threads, options.executor)) {
         detail::check_generator_vocabulary(folder, tokenizer_, model_.config());
     }
 

@@ -7,6 +7,7 @@
 #include <bert/model/dense.hpp>
 #include <bert/model/task_heads.hpp>
 #include <bert/nn/pooling.hpp>
+#include <bert/tasks/scores.hpp>
 #include <bert/tasks/similarity.hpp>
 #include <bert/tasks/task_model.hpp>
 
@@ -14,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -41,8 +43,8 @@ inline double max_sim(const ConstRows<float>& query, const ConstRows<float>& doc
 /// Opens checkpoints of the ColBERT authors (class HF_ColBERT: projection "linear.weight", settings in
 /// artifact.metadata), folders of PyLate and of sentence-transformers' MultiVectorEncoder, and follows the latter:
 /// queries begin with [CLS] and a marker, and are filled up with [MASK] tokens that others do not attend to; documents
-/// begin with another marker and lose the tokens of the skiplist, which is punctuation. Const calls may be made from
-/// several threads at once.
+/// begin with another marker and lose the vectors of the skiplist's tokens, which are punctuation. Const calls may be
+/// made from several threads at once.
 class Colbert {
 public:
     /// Errors: file, format, shape, vocabulary (no mask token), unsupported (no such head in the folder, other
@@ -78,6 +80,17 @@ public:
         return result;
     }
 
+    /// The documents in the order in which they fit the query, best first; of equal scores the earlier comes first.
+    /// top_k: most documents to return, all where not set. Errors: input (no documents).
+    std::vector<RankedDocument> rank(const std::string& query, const std::vector<std::string>& documents,
+                                     const std::optional<std::size_t>& top_k = std::nullopt) const {
+        if (documents.empty()) detail::fail(ErrorKind::input, "there are no documents to rank");
+        const auto vectors = encode_document(documents);
+        std::vector<bool> truncated;
+        for (const TokenVectors& document : vectors) truncated.push_back(document.truncated);
+        return rank_documents(scores(encode_query({query}), vectors).data(), truncated, top_k);
+    }
+
     /// Length of a token's vector.
     Index dimension() const noexcept {
         return projections_.empty() ? task_.config().hidden_size : projections_.back().out_features();
@@ -94,9 +107,15 @@ private:
                 with_length_limit(options, config_.max_seq_length, config_.transformer_folder),
                 {config_.do_lower_case, config_.markers}) {
         const Tokenizer& tokenizer = task_.tokenizer();
-        if (config_.expand_queries && !tokenizer.mask_id()) {
-            detail::fail(ErrorKind::vocabulary, config_.transformer_folder,
-                         ": queries are to be filled up with mask tokens, but the tokenizer has none");
+        const auto positions = static_cast<std::size_t>(task_.config().max_position_embeddings);
+        if (config_.expand_queries && config_.expansion_length > positions) {
+            detail::fail(ErrorKind::shape, config_.transformer_folder, ": queries are to be filled up to ",
+                         config_.expansion_length, " tokens, but the model takes at most ", positions);
+        }
+        expansion_id_ = config_.expansion_token ? tokenizer.token_to_id(*config_.expansion_token) : tokenizer.mask_id();
+        if (config_.expand_queries && !expansion_id_) {
+            detail::fail(ErrorKind::vocabulary, config_.transformer_folder, ": queries are to be filled up with ",
+                         config_.expansion_token.value_or("mask tokens"), ", which the tokenizer does not have");
         }
         for (const std::string& word : config_.skiplist) {
             if (const auto id = tokenizer.token_to_id(word)) skiplist_.insert(*id);
@@ -126,19 +145,20 @@ private:
 
     std::vector<TokenVectors> encode(const std::vector<std::string>& texts, const std::string& prompt,
                                      const EncodeOptions& limit, bool query) const {
+        const bool skips = query ? config_.skip_in_queries : config_.skip_in_documents;
         std::vector<TokenVectors> results(texts.size());
         TaskRun run(task_, [&](const TaskStep& step) {
             for (Index i = 0; i < step.batch.texts(); ++i) {
                 const auto begin = static_cast<std::size_t>(step.batch.offsets[static_cast<std::size_t>(i)]);
                 results[step.first + static_cast<std::size_t>(i)].vectors =
-                    project(step.rows(i), query ? nullptr : step.batch.ids.data() + begin, step.workspace);
+                    project(step.rows(i), skips ? step.batch.ids.data() + begin : nullptr, step.workspace);
             }
         });
         for (std::size_t i = 0; i < texts.size(); ++i) {
             Encoding encoding = task_.tokenizer().encode(prompt + texts[i], limit);
             results[i].truncated = encoding.truncated;
             if (query && config_.expand_queries && encoding.size() < config_.expansion_length) {
-                encoding.ids.resize(config_.expansion_length, *task_.tokenizer().mask_id());
+                encoding.ids.resize(config_.expansion_length, *expansion_id_);
                 encoding.type_ids.resize(config_.expansion_length, 0);
                 encoding.attention_mask.resize(config_.expansion_length, config_.attend_to_expansion ? 1 : 0);
             }
@@ -165,6 +185,7 @@ private:
     ColbertConfig config_;
     std::vector<Dense> projections_;
     TaskModel task_;
+    std::optional<std::int32_t> expansion_id_;  // of what queries are filled up with
     std::set<std::int32_t> skiplist_;
 };
 

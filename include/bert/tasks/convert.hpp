@@ -40,7 +40,7 @@ inline bool open_without_embeddings(const ModelPath& model) {
     const auto path = model / "config.json";
     if (is_there(path) && is_encoder_decoder(model)) {
         (void)Seq2Seq(model);
-    } else if (is_there(path) && get_bool(read_json_object(path), "is_decoder", path).value_or(false)) {
+    } else if (is_there(path) && is_decoder(model)) {
         (void)CausalLM(model);
     } else if (is_there(path) && !is_there(model / "tokenizer.json") && !is_there(model / "vocab.txt")) {
         (void)AnyBertModel::load(model);

@@ -14,9 +14,11 @@
 #include <bert/tasks/head_objective.hpp>
 #include <bert/tasks/head_targets.hpp>
 #include <bert/tasks/optimizer.hpp>
+#include <bert/tasks/score_blocks.hpp>
 #include <bert/tasks/task_model.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -87,7 +89,8 @@ public:
 
     /// Fits a head. Examples with the split "train" or none are trained on, those with "validation" (or "valid", "dev")
     /// decide when to end, those with "test" are only measured. Errors: input (no examples, a single class, a label
-    /// that is not among the options', a number or tags missing, options out of range), as Tokenizer::encode().
+    /// that is not among the options', a number or tags missing, options out of range, a loss without bounds), as
+    /// Tokenizer::encode().
     TrainedHead train(const std::vector<TrainingExample>& examples, const HeadTrainerOptions& options = {}) const {
         check(options);
         const detail::HeadSplit split = detail::split_examples(examples, options.task, options.held_out, options.seed);
@@ -153,7 +156,9 @@ public:
 
 private:
     static void check(const HeadTrainerOptions& options) {
-        if (!(options.l2 >= 0)) detail::fail(ErrorKind::input, "l2 should not be negative, given ", options.l2);
+        if (!(options.l2 >= 0 && std::isfinite(options.l2))) {
+            detail::fail(ErrorKind::input, "l2 should not be negative or infinite, given ", options.l2);
+        }
         if (!(options.held_out >= 0 && options.held_out < 1)) {
             detail::fail(ErrorKind::input, "held_out should be in [0, 1), given ", options.held_out);
         }
@@ -204,6 +209,7 @@ private:
 
     static void fit(const Matrix& features, const HeadTargets& targets, const Matrix& held_features,
                     const HeadTargets& held_targets, const HeadTrainerOptions& options, TrainedHead& head) {
+        detail::check_finite(features, "the encoder's features");
         const HeadObjective objective(features, targets, options.task, options.l2);
         const HeadObjective held_objective(held_features, held_targets, options.task, 0);
         Vector<double> x = Vector<double>::Zero(objective.parameters());
@@ -239,10 +245,14 @@ private:
                                   Vector<double>& gradient) { return objective(point, rows, gradient); },
                               targets.rows(), x, adam, after);
         }
+        const bool never_better = held_targets.rows() > 0 && head.iterations > 0 && best_iteration == 0;
         if (held_targets.rows() > 0) x = best;
         const Eigen::Map<const RowMatrix<double>> weight(x.data(), objective.outputs(), features.cols());
         head.weight = weight.cast<float>();
         head.bias = x.tail(objective.outputs()).cast<float>();
+        if (never_better || !head.weight.allFinite() || !head.bias.allFinite()) {
+            detail::fail(ErrorKind::input, "training diverged: the loss is not finite; a lower learning_rate may help");
+        }
     }
 
     ModelPath folder_;

@@ -47,15 +47,17 @@ public:
     Index labels() const noexcept { return head_.out_features(); }
 
     /// The logits of all inputs; `truncation` says which text of a pair gives way. Errors: input (that truncation
-    /// cannot make a pair fit; a token type the model does not have), format (invalid UTF-8, where that is refused).
+    /// cannot make a pair fit; a token type the model does not have), format (invalid UTF-8, where that is refused;
+    /// numbers that grow too large).
     Logits compute(const std::vector<Input>& inputs,
                    TruncationStrategy truncation = TruncationStrategy::longest_first) const {
         Logits logits;
         logits.values.resize(static_cast<Index>(inputs.size()), labels());
         TaskRun run(task_, [&](const TaskStep& step) {
             const Matrix pooled = task_.model().pool(step.hidden, step.batch, step.workspace);
-            head_.forward(pooled, logits.values.middleRows(static_cast<Index>(step.first), pooled.rows()),
-                          step.workspace);
+            auto rows = logits.values.middleRows(static_cast<Index>(step.first), pooled.rows());
+            head_.forward(pooled, rows, step.workspace);
+            detail::check_outputs<float>(rows);
         });
         EncodeOptions options;
         options.max_length = task_.max_length();

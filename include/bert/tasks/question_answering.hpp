@@ -76,6 +76,7 @@ public:
         TaskRun run(task_, [&](const TaskStep& step) {
             Matrix logits(step.hidden.rows(), 2);
             head_.forward(step.hidden, logits, step.workspace);
+            detail::check_outputs<float>(logits);
             for (Index i = 0; i < step.batch.texts(); ++i) {
                 const Window& window = waiting[step.first - computed + static_cast<std::size_t>(i)];
                 const Index begin = step.batch.offsets[static_cast<std::size_t>(i)];
@@ -158,7 +159,7 @@ private:
         task_.tokenizer().encode_ids(pair.first, alone, question);
         task_.tokenizer().encode_ids(pair.second, alone, context);
         if (context.ids.empty()) {
-            detail::fail(ErrorKind::input, "pair ", number, ": the context holds nothing but spaces");
+            detail::fail(ErrorKind::input, "pair ", number, ": the context has no tokens");
         }
         const std::size_t taken = question.ids.size() + task_.tokenizer().num_special_tokens(true);
         if (taken + context.ids.size() > *limits.max_length && taken + limits.stride >= *limits.max_length) {

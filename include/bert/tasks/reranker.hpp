@@ -25,13 +25,6 @@ struct RerankOptions {
     std::optional<std::string> prompt;     ///< put before the query; the folder's default where not set, "" for none
 };
 
-/// A document of Reranker::rank().
-struct RankedDocument {
-    std::size_t index = 0;   ///< its place in the list that was given
-    float score = 0;         ///< higher fits better
-    bool truncated = false;  ///< whether tokens were left out to respect the model's limit
-};
-
 /// Scores of pairs.
 struct PairScores {
     Matrix scores;                ///< pairs x labels
@@ -73,12 +66,7 @@ public:
         std::vector<PooledClassifier::Input> inputs;
         for (const std::string& document : documents) inputs.push_back({prompted, document});
         const PairScores scores = score_inputs(inputs, options);
-        std::vector<RankedDocument> ranked;
-        for (const std::size_t i :
-             highest(scores.scores.data(), documents.size(), options.top_k.value_or(documents.size()))) {
-            ranked.push_back({i, scores.scores(static_cast<Index>(i), 0), scores.truncated[i]});
-        }
-        return ranked;
+        return rank_documents(scores.scores.data(), scores.truncated, options.top_k);
     }
 
     Index labels() const noexcept { return classifier_.labels(); }

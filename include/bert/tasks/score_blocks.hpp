@@ -20,15 +20,6 @@ BERT_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// Fails where a value is NaN or infinite: it would make every comparison with its row meaningless. Errors: input.
-inline void check_finite(const ConstRows<float>& rows, const char* what) {
-    for (Index row = 0; row < rows.rows(); ++row) {
-        if (!rows.row(row).allFinite()) {
-            fail(ErrorKind::input, what, ": row ", row, " holds a value that is NaN or infinite");
-        }
-    }
-}
-
 /// Fails where two sets of embeddings differ in dimension. Errors: shape.
 inline void check_same_dimension(Index a, Index b, const char* what) {
     if (a != b) fail(ErrorKind::shape, what, ": embeddings of ", a, " and of ", b, " dimensions");

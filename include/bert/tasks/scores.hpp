@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 BERT_NAMESPACE_BEGIN
@@ -49,6 +50,24 @@ inline std::vector<std::size_t> highest(const float* scores, std::size_t count, 
         [&](std::size_t a, std::size_t b) { return scores[a] > scores[b] || (scores[a] == scores[b] && a < b); });
     order.resize(k);
     return order;
+}
+
+/// A document with its score for a query.
+struct RankedDocument {
+    std::size_t index = 0;   ///< its place in the list that was given
+    float score = 0;         ///< higher fits better
+    bool truncated = false;  ///< whether tokens were left out to respect the model's limit
+};
+
+/// The `top_k` documents of the highest scores (all, where not set), best first; of equal scores the earlier comes
+/// first. `truncated`: one value per document.
+inline std::vector<RankedDocument> rank_documents(const float* scores, const std::vector<bool>& truncated,
+                                                  const std::optional<std::size_t>& top_k) {
+    std::vector<RankedDocument> ranked;
+    for (const std::size_t i : highest(scores, truncated.size(), top_k.value_or(truncated.size()))) {
+        ranked.push_back({i, scores[i], truncated[i]});
+    }
+    return ranked;
 }
 
 BERT_NAMESPACE_END

@@ -81,7 +81,8 @@ struct SentenceEmbeddings {
 /// them at a time. A text's embedding has the same bits alone, in any company and on any number of threads.
 class SentenceEncoder {
 public:
-    /// Opens a folder of sentence-transformers, or any folder of a BERT model (then with mean pooling).
+    /// Opens a model of sentence-transformers, or any BERT model (then with mean pooling): a folder or one file, see
+    /// ModelPath.
     /// Errors: file, format, shape, vocabulary, unsupported; input (options out of range).
     explicit SentenceEncoder(const ModelPath& folder, const SentenceEncoderOptions& options = {})
         : SentenceEncoder(load_sentence_config(folder), options) {}
@@ -165,6 +166,9 @@ public:
 
     /// Most tokens of a text, special tokens included.
     std::size_t max_seq_length() const noexcept { return max_seq_length_; }
+
+    /// Frees the scratch memory that is kept from call to call: as much as the largest of them needed.
+    void shrink() const { task_.shrink(); }
 
     const AnyBertModel& model() const noexcept { return task_.model(); }
     const Tokenizer& tokenizer() const noexcept { return task_.tokenizer(); }

@@ -51,7 +51,8 @@ public:
     /// Opens a folder. Tokenizers are optional as in CausalLM. Errors: file, format, shape, vocabulary, unsupported (a
     /// folder without encoder and decoder).
     explicit Seq2Seq(const ModelPath& folder, const Seq2SeqOptions& options = {})
-        : Seq2Seq(folder, options, (detail::check_folder(folder), load_encoder_decoder_config(folder)),
+        : Seq2Seq(folder, options,
+                  load_encoder_decoder_config(detail::generator_folder(folder, Task::text2text_generation)),
                   Checkpoint(folder, options.load.memory_map)) {}
 
     /// A text for each source, tokenized with its special tokens. Errors: input (see bert::generate(); a source too
@@ -129,7 +130,7 @@ private:
           encoder_(load_encoder(config.encoder, checkpoint, choose_weights(options.weights, folder), options.load)),
           decoder_(AnyDecoderModel::load(config.decoder, checkpoint, "decoder.",
                                          choose_weights(options.weights, folder), options.load.kernels)),
-          workspaces_(std::make_unique<WorkspacePool>(options.threads)) {
+          workspaces_(std::make_unique<WorkspacePool>(options.threads, options.executor)) {
         if (config.encoder.hidden_size != config.decoder.hidden_size) {
             Weights weights(checkpoint, "", options.load.kernels);
             projection_.emplace(

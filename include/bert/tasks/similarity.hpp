@@ -12,13 +12,29 @@
 
 BERT_NAMESPACE_BEGIN
 
+namespace detail {
+
+/// Fails where a value is NaN or infinite: it would make every comparison with its row meaningless. Errors: input.
+inline void check_finite(const ConstRows<float>& rows, const char* what) {
+    for (Index row = 0; row < rows.rows(); ++row) {
+        if (!rows.row(row).allFinite()) {
+            fail(ErrorKind::input, what, ": row ", row, " holds a value that is NaN or infinite");
+        }
+    }
+}
+
+}  // namespace detail
+
 /// How alike the rows of a (n x d) and b (m x d) are: n x m, larger meaning more alike. Euclidean and Manhattan
-/// distances are negated, as in sentence-transformers. The cosine with a zero vector is 0. Errors: shape.
+/// distances are negated, as in sentence-transformers. The cosine with a zero vector is 0. Errors: shape, input (a
+/// value that is not finite).
 inline Matrix similarity(const ConstRows<float>& a, const ConstRows<float>& b,
                          Similarity measure = Similarity::cosine) {
     if (a.cols() != b.cols()) {
         detail::fail(ErrorKind::shape, "similarity: embeddings of ", a.cols(), " and of ", b.cols(), " dimensions");
     }
+    detail::check_finite(a, "similarity");
+    detail::check_finite(b, "similarity");
     Matrix result(a.rows(), b.rows());
     if (result.size() == 0) return result;
     // All products at once: a dense layer whose weights are the other rows.

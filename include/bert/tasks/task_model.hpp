@@ -98,6 +98,9 @@ public:
     /// tokenizer's where that is lower.
     std::size_t max_length() const noexcept { return max_length_; }
 
+    /// Frees the scratch memory that is kept from call to call: as much as the largest of them needed.
+    void shrink() const { workspaces_->shrink(); }
+
     /// Scratch memory and threads for one call.
     WorkspacePool::Loan borrow_workspace() const { return WorkspacePool::Loan(*workspaces_); }
 
@@ -163,6 +166,11 @@ private:
             detail::fail(ErrorKind::input, "max_length should be at most ", positions, ", given ", *wanted);
         }
         max_length_ = wanted.value_or(std::min(positions, tokenizer().model_max_length().value_or(positions)));
+        const std::size_t special = tokenizer().num_special_tokens(false);
+        if (max_length_ <= special) {
+            detail::fail(ErrorKind::input, "max_length should leave room beside ", special, " special tokens, given ",
+                         max_length_);
+        }
     }
 
     ModelPath folder_;

@@ -75,6 +75,7 @@ public:
         TaskRun run(task_, [&](const TaskStep& step) {
             Matrix scores(step.hidden.rows(), head_.out_features());
             head_.forward(step.hidden, scores, step.workspace);
+            detail::check_outputs<float>(scores);
             softmax_rows(scores);
             for (Index i = 0; i < step.batch.texts(); ++i) {
                 const Window& window = waiting[step.first - computed + static_cast<std::size_t>(i)];
@@ -102,8 +103,9 @@ public:
             computed += waiting.size();
             waiting.clear();
         }
-        for (EntityResult& result : results) {
-            if (result.windows > 1) result.entities = without_overlaps(std::move(result.entities));
+        for (std::size_t i = 0; i < texts.size(); ++i) {
+            if (results[i].windows == 1) continue;
+            results[i].entities = without_overlaps(texts[i], std::move(results[i].entities));
         }
         return results;
     }
@@ -232,7 +234,11 @@ private:
     }
 
     /// Of entities of neighbouring windows that begin within each other the longer stays, of equal ones the surer.
-    static std::vector<Entity> without_overlaps(std::vector<Entity> entities) {
+    /// Lengths count characters, as in the reference.
+    static std::vector<Entity> without_overlaps(std::string_view text, std::vector<Entity> entities) {
+        const auto characters = [&](const Entity& entity) {
+            return detail::count_characters(text.substr(entity.span.begin, entity.span.end - entity.span.begin));
+        };
         std::stable_sort(entities.begin(), entities.end(),
                          [](const Entity& a, const Entity& b) { return a.span.begin < b.span.begin; });
         std::vector<Entity> kept;
@@ -241,8 +247,8 @@ private:
                 kept.push_back(std::move(entity));
                 continue;
             }
-            const std::size_t length = entity.span.end - entity.span.begin;
-            const std::size_t other = kept.back().span.end - kept.back().span.begin;
+            const std::size_t length = characters(entity);
+            const std::size_t other = characters(kept.back());
             if (length > other || (length == other && entity.score > kept.back().score))
                 kept.back() = std::move(entity);
         }

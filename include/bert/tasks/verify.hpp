@@ -9,6 +9,7 @@
 #include <bert/io/sentence_config.hpp>
 #include <bert/io/verification.hpp>
 #include <bert/model/bert_model.hpp>
+#include <bert/model/task_heads.hpp>
 #include <bert/nn/batch.hpp>
 #include <bert/tasks/sentence_encoder.hpp>
 #include <bert/tasks/verification.hpp>
@@ -81,15 +82,10 @@ Matrix mean_hidden_states(const Model& model, const std::vector<Encoding>& encod
 /// its last hidden states.
 inline SentenceEncoder open_for_verification(const ModelPath& model, const SentenceEncoderOptions& options) {
     check_folder(model);
-    if (is_there(model / "modules.json")) {
-        const auto modules = read_module_list(model);
-        const bool pooled =
-            std::any_of(modules.begin(), modules.end(), [](const auto& module) { return module.name == "Pooling"; });
-        if (!pooled) {
-            SentenceConfig config;
-            config.transformer_folder = modules.front().folder;
-            return SentenceEncoder(std::move(config), options);
-        }
+    if (!fits_modules(model, Task::sentence_embedding)) {
+        SentenceConfig config;
+        config.transformer_folder = transformer_folder(model);
+        return SentenceEncoder(std::move(config), options);
     }
     return SentenceEncoder(model, options);
 }
@@ -109,10 +105,8 @@ inline VerificationReport verify(const ModelPath& model, const VerifyOptions& op
         const ModelArchive& archive = *model.archive();
         carried = load_verification(archive);
         if (!archive.checksum.empty() && archive.checksum != detail::checksum_of_tensors(archive.path)) {
-            detail::fail(ErrorKind::format, archive.path,
-                         ": the weights are not those that were written: their "
-                         "checksum should be ",
-                         archive.checksum, ", found ", detail::checksum_of_tensors(archive.path));
+            detail::fail(ErrorKind::format, archive.path, ": the weights are not those that were written: checksum ",
+                         archive.checksum, " expected");
         }
     }
     const auto& texts = carried ? carried->texts : detail::verification_texts();
@@ -131,7 +125,8 @@ inline VerificationReport verify(const ModelPath& model, const VerifyOptions& op
     report.weights = encoder.model().weights();
     report.kernels = choose_kernels<float>(options.load.kernels).name;
     report.threads = encoder.threads();
-    report.tolerance = detail::tolerance_of(report.weights);
+    report.tolerance =
+        detail::tolerance_of(report.weights, carried ? choose_weights(std::nullopt, model) : report.weights);
 
     if (carried) {
         const SentenceEmbeddings given = encoder.embed(texts);

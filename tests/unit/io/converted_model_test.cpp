@@ -375,6 +375,9 @@ TEST_F(ConvertedFile, ProvesItself) {
         EXPECT_GT(report.tokens, report.texts);
         EXPECT_GT(report.tokens_per_second, 0);
     }
+    bert::VerifyOptions wide;
+    wide.weights = bert::WeightType::float32;
+    EXPECT_TRUE(bert::verify(good(), wide).passed);
     bert::SentenceEncoderOptions options;
     options.verify = true;
     EXPECT_NO_THROW(bert::SentenceEncoder(good(), options));

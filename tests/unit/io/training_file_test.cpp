@@ -84,6 +84,8 @@ TEST_F(TrainingFile, NamesWhatIsWrong) {
     fails(ErrorKind::format, {"a.tsv", "empty"}, "a.tsv", "");
     fails(ErrorKind::format, {"\"label\"", "\"text\", \"class\""}, "a.tsv", "text\tclass\nx\ty\n");
     fails(ErrorKind::format, {"a.tsv:3", "2 columns, given 3"}, "a.tsv", "text\tlabel\na\tb\na\tb\tc\n");
+    fails(ErrorKind::format, {"a.tsv:3", "label is empty"}, "a.tsv", "text\tlabel\na\tb\nc\t\n");
+    fails(ErrorKind::format, {"a.jsonl:1", "label is empty"}, "a.jsonl", "{\"text\": \"a\", \"label\": \"\"}\n");
     fails(ErrorKind::format, {"a.csv:2", "quote"}, "a.csv", "text,label\n\"a,b\n");
     fails(ErrorKind::format, {"a.csv:4", "given 1"}, "a.csv", "text,label\n\"a\nb\",c\nd\n");
     fails(ErrorKind::format, {"a.jsonl:2", "object"}, "a.jsonl", "{\"text\": \"a\", \"label\": \"b\"}\n{\"text\": \n");

@@ -1,17 +1,15 @@
-// CausalLM against transformers, with every type of weights and kernel table, and on bad input.
-#include <bert/kernels/dispatch.hpp>
+// CausalLM: what it streams, and bad input and folders.
 #include <bert/tasks/causal_lm.hpp>
+#include <bert/tasks/sentence_encoder.hpp>
 
 #include "../test_support.hpp"
 #include "generation_cases.hpp"
 
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cstddef>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 using bert::CausalLM;
@@ -20,110 +18,6 @@ using bert::GenerationOptions;
 using namespace bert_test;
 
 namespace {
-
-class GoldenCausalLM : public testing::TestWithParam<const char*> {};
-
-TEST_P(GoldenCausalLM, TokensAndScoresEqualTransformers) {
-    const CausalLM model(decoder_models() / GetParam());
-    double worst = 0;
-    for (const GenerationCase& one : generation_cases(GetParam())) {
-        const auto results = model.generate_ids(one.prompts, generation_options(one.options));
-        ASSERT_EQ(results.size(), one.prompts.size());
-        for (std::size_t i = 0; i < results.size(); ++i) {
-            worst = std::max(worst, compare_sequences(results[i], one.expected[i], one.name + "/" + std::to_string(i)));
-        }
-    }
-    EXPECT_LE(worst, 1e-5);
-    report_worst(std::string(GetParam()) + " scores", worst);
-}
-
-TEST_P(GoldenCausalLM, APromptHasTheSameResultAloneUncachedAndOnAnyNumberOfThreads) {
-    bert::LanguageModelOptions three;
-    three.threads = 3;
-    const CausalLM model(decoder_models() / GetParam());
-    const CausalLM threaded(decoder_models() / GetParam(), three);
-    for (const GenerationCase& one : generation_cases(GetParam())) {
-        GenerationOptions options = generation_options(one.options);
-        const auto together = model.generate_ids(one.prompts, options);
-        options.token_budget = 1;
-        const auto one_by_one = threaded.generate_ids(one.prompts, options);
-        options.use_cache = !options.use_cache.value_or(true);
-        const auto otherwise_cached = model.generate_ids(one.prompts, options);
-        for (std::size_t i = 0; i < one.prompts.size(); ++i) {
-            EXPECT_TRUE(same_sequences(together[i], one_by_one[i])) << one.name;
-            EXPECT_TRUE(same_sequences(together[i], otherwise_cached[i])) << one.name;
-            EXPECT_TRUE(same_sequences(together[i], model.generate_ids({one.prompts[i]}, options).at(0))) << one.name;
-        }
-    }
-}
-
-INSTANTIATE_TEST_SUITE_P(All, GoldenCausalLM, testing::Values("causal_lm", "causal_lm_untied", "bert_generation"),
-                         [](const testing::TestParamInfo<const char*>& info) { return std::string(info.param); });
-
-TEST(CausalLM, TextsEqualTransformers) {
-    const CausalLM model(decoder_models() / "causal_lm");
-    const Json expectations = decoder_expectations("causal_lm");
-    for (const Json& one : expectations.at("texts")) {
-        const auto result = model.generate({one.at("text").get<std::string>()}, generation_options(one.at("options")));
-        EXPECT_EQ(result.at(0).at(0).tokens, one.at("tokens").get<Ids>()) << one.dump();
-        EXPECT_EQ(result.at(0).at(0).text, one.at("generated").get<std::string>()) << one.dump();
-        EXPECT_EQ(model.tokenizer()->encode(one.at("text").get<std::string>()).ids, one.at("ids").get<Ids>());
-    }
-}
-
-TEST(CausalLM, EveryTypeOfWeightsAndKernelTableGenerates) {
-    const auto cases = generation_cases("causal_lm");
-    GenerationOptions greedy;
-    greedy.max_new_tokens = 8;
-    const auto& prompts = cases.front().prompts;
-    const auto exact = CausalLM(decoder_models() / "causal_lm").generate_ids(prompts, greedy);
-    for (const auto* table : bert::available_kernels<float>()) {
-        bert::LanguageModelOptions options;
-        options.load.kernels = table->name;
-        const CausalLM same(decoder_models() / "causal_lm", options);
-        const auto results = same.generate_ids(prompts, greedy);
-        for (std::size_t i = 0; i < prompts.size(); ++i) EXPECT_EQ(results[i][0].tokens, exact[i][0].tokens);
-        for (const auto weights : {bert::WeightType::bfloat16, bert::WeightType::int8}) {
-            options.weights = weights;
-            const CausalLM narrow(decoder_models() / "causal_lm", options);
-            for (const Ids& prompt : prompts) {
-                GenerationOptions beams = greedy;
-                beams.num_beams = 3;
-                beams.num_return_sequences = 3;
-                const auto cached = narrow.generate_ids({prompt}, beams);
-                beams.use_cache = false;
-                EXPECT_TRUE(same_sequences(cached[0], narrow.generate_ids({prompt}, beams)[0])) << table->name;
-                // The first step has no history in which small differences could have grown.
-                const auto first = narrow.generate_ids({prompt}, greedy)[0][0];
-                const auto& expected = exact[static_cast<std::size_t>(&prompt - prompts.data())][0];
-                if (first.tokens[0] == expected.tokens[0]) {
-                    EXPECT_NEAR(first.token_scores[0], expected.token_scores[0], 0.3) << table->name;
-                }
-            }
-        }
-    }
-}
-
-TEST(CausalLM, CallsFromSeveralThreadsDoNotDisturbEachOther) {
-    bert::LanguageModelOptions two;
-    two.threads = 2;
-    const CausalLM model(decoder_models() / "causal_lm", two);
-    const auto cases = generation_cases("causal_lm");
-    std::vector<std::thread> threads;
-    std::atomic<int> wrong{0};
-    for (std::size_t t = 0; t < 4; ++t) {
-        threads.emplace_back([&, t] {
-            for (std::size_t i = t; i < cases.size(); i += 4) {
-                const auto results = model.generate_ids(cases[i].prompts, generation_options(cases[i].options));
-                for (std::size_t p = 0; p < results.size(); ++p) {
-                    wrong += results[p].at(0).tokens != cases[i].expected[p][0].at("tokens").get<Ids>();
-                }
-            }
-        });
-    }
-    for (auto& thread : threads) thread.join();
-    EXPECT_EQ(wrong, 0);
-}
 
 TEST(CausalLM, TokensAreStreamedAsTheyAreChosen) {
     const CausalLM model(decoder_models() / "causal_lm");
@@ -191,10 +85,13 @@ TEST(CausalLM, BadInputIsNamed) {
 }
 
 TEST(CausalLM, FoldersOfOtherKindsAreNamed) {
-    expect_error(ErrorKind::unsupported, {"encoder-decoder", "Seq2Seq"},
+    expect_error(ErrorKind::unsupported, {"is_decoder", "it serves: text2text-generation"},
                  [] { CausalLM model(decoder_models() / "seq2seq"); });
-    expect_error(ErrorKind::unsupported, {"is_decoder"}, [] { CausalLM model(bert_models() / "base"); });
+    expect_error(ErrorKind::unsupported, {"is_decoder", "it serves: sentence-embedding"},
+                 [] { CausalLM model(bert_models() / "base"); });
     expect_error(ErrorKind::file, {"no such folder"}, [] { CausalLM model("no such folder"); });
+    expect_error(ErrorKind::unsupported, {"is_decoder", "it serves: text-generation"},
+                 [] { bert::SentenceEncoder model(decoder_models() / "causal_lm"); });
     const auto changed = [](const char* key, const Json& value) {
         const TempFolder copy;
         copy_into(decoder_models() / "causal_lm", copy.path());

@@ -118,22 +118,6 @@ TEST(TextClassifier, BatchesThreadsAndBudgetsGiveTheSameBits) {
     });
 }
 
-TEST(TextClassifier, EveryTableAndWeightComesClose) {
-    const auto expected = TextClassifier(heads() / "classifier").classify("the film was great");
-    with_every_table_and_weight([&](const bert::TaskOptions& options, double tolerance) {
-        const auto result = TextClassifier(heads() / "classifier", options).classify("the film was great");
-        for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(result.logits[i], expected.logits[i], tolerance);
-    });
-    const auto pair = NextSentence(heads() / "pretraining").score("the cat", "a dog");
-    const auto ranked = Reranker(heads() / "single_label").rank("the cat", {"a dog"});
-    with_every_table_and_weight([&](const bert::TaskOptions& options, double tolerance) {
-        const auto other = NextSentence(heads() / "pretraining", options).score("the cat", "a dog");
-        EXPECT_NEAR(other.is_next_logit, pair.is_next_logit, tolerance);
-        const auto again = Reranker(heads() / "single_label", options).rank("the cat", {"a dog"});
-        EXPECT_NEAR(again[0].score, ranked[0].score, tolerance);
-    });
-}
-
 TEST(ZeroShotClassifier, EqualsThePipeline) {
     Worst worst("zero-shot scores", 1e-5);
     Opened<ZeroShotClassifier> models;

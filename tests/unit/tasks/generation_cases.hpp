@@ -1,7 +1,9 @@
 // The recorded calls of tests/golden/decoders, and how results are compared with them.
 #pragma once
 
+#include <bert/tasks/causal_lm.hpp>
 #include <bert/tasks/generation.hpp>
+#include <bert/tasks/seq2seq.hpp>
 
 #include "../test_support.hpp"
 
@@ -9,6 +11,7 @@
 #include <cmath>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -78,6 +81,41 @@ inline std::vector<GenerationCase> generation_cases(const std::string& model) {
     }
     return cases;
 }
+
+/// A model of tests/golden/decoders, opened by whichever class it is for.
+class Generator {
+public:
+    explicit Generator(const std::string& model, const bert::LanguageModelOptions& options = {}) {
+        if (bert::is_encoder_decoder(decoder_models() / model)) {
+            bert::Seq2SeqOptions both;
+            static_cast<bert::LanguageModelOptions&>(both) = options;
+            seq2seq_.emplace(decoder_models() / model, both);
+        } else {
+            causal_.emplace(decoder_models() / model, options);
+        }
+    }
+
+    std::vector<std::vector<bert::GeneratedSequence>> generate_ids(const std::vector<Ids>& prompts,
+                                                                   const bert::GenerationOptions& options = {}) const {
+        return causal_ ? causal_->generate_ids(prompts, options) : seq2seq_->generate_ids(prompts, options);
+    }
+
+    std::vector<std::vector<bert::GeneratedSequence>> generate(const std::vector<std::string>& texts,
+                                                               const bert::GenerationOptions& options = {}) const {
+        return causal_ ? causal_->generate(texts, options) : seq2seq_->generate(texts, options).sequences;
+    }
+
+    const bert::Tokenizer& tokenizer() const { return causal_ ? *causal_->tokenizer() : *seq2seq_->tokenizer(); }
+
+    /// Of the texts that are generated.
+    bert::Index vocab_size() const {
+        return causal_ ? causal_->model().config().vocab_size : seq2seq_->decoder().config().vocab_size;
+    }
+
+private:
+    std::optional<bert::CausalLM> causal_;
+    std::optional<bert::Seq2Seq> seq2seq_;
+};
 
 /// How far a score is from the expected one, as a part of it where it is large: sums of many tokens' scores are.
 inline double score_deviation(float given, double expected) {

@@ -91,22 +91,6 @@ private:
     double worst_ = 0;
 };
 
-/// Calls function(options, tolerance) with every kernel table that runs here and every type of weights.
-template <class Function>
-void with_every_table_and_weight(const Function& function) {
-    for (const auto* table : bert::available_kernels<float>()) {
-        for (const auto& [weights, tolerance] :
-             {std::pair(bert::WeightType::float32, 1e-5), std::pair(bert::WeightType::bfloat16, 0.1),
-              std::pair(bert::WeightType::int8, 0.3)}) {
-            bert::TaskOptions options;
-            options.load.kernels = table->name;
-            options.weights = weights;
-            SCOPED_TRACE(std::string(table->name) + ", weights " + std::to_string(static_cast<int>(weights)));
-            function(options, tolerance);
-        }
-    }
-}
-
 /// Runs `function` on four threads at once.
 template <class Function>
 void on_four_threads(const Function& function) {

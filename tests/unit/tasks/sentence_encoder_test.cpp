@@ -158,4 +158,24 @@ TEST(GoldenSentences, CoverAllThatAreRecorded) {
     }
 }
 
+// Folders that are broken in other ways are those of tests/hostile.
+TEST(SentenceEncoderFolder, WithAVocabularyCutShortIsRefusedUnlessAllowed) {
+    const TempFolder folder;
+    ModelSizes sizes;
+    sizes.vocab = 600;
+    write_random_model(folder.path(), sizes, 1);
+    std::string lines = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n";
+    for (int i = 5; i < 300; ++i) lines += "w" + std::to_string(i) + "\n";
+    write_bytes(folder.path() / "vocab.txt", lines);
+    expect_error(bert::ErrorKind::vocabulary, {folder.path().string(), "300", "600"},
+                 [&] { (void)bert::SentenceEncoder(folder.path()); });
+    bert::SentenceEncoderOptions options;
+    options.allow_unused_embeddings = true;
+    EXPECT_NO_THROW((void)bert::SentenceEncoder(folder.path(), options));
+}
+
+TEST(SentenceEncoderFolder, WithoutANameIsAFileError) {
+    expect_error(bert::ErrorKind::file, {}, [] { (void)bert::SentenceEncoder(""); });
+}
+
 }  // namespace

@@ -84,20 +84,6 @@ TEST(TokenClassifier, BatchesThreadsAndBudgetsGiveTheSame) {
     });
 }
 
-TEST(TokenClassifier, EveryTableAndWeightComesClose) {
-    EntityOptions all;
-    all.ignore_labels.clear();
-    const std::string text = "Anna lives in New York, not in Berlin.";
-    const auto expected = TokenClassifier(folder()).classify(text, all);
-    with_every_table_and_weight([&](const bert::TaskOptions& options, double tolerance) {
-        const auto result = TokenClassifier(folder(), options).classify(text, all);
-        ASSERT_EQ(result.entities.size(), expected.entities.size());
-        for (std::size_t i = 0; i < expected.entities.size(); ++i) {
-            EXPECT_NEAR(result.entities[i].score, expected.entities[i].score, tolerance);
-        }
-    });
-}
-
 TEST(TokenClassifier, BadInputIsNamed) {
     const TokenClassifier model(folder());
     EntityOptions options;

@@ -31,10 +31,11 @@ BERT_ALWAYS_INLINE void store_first(float* p, std::ptrdiff_t n, vec v) {
     }
 }
 
-/// e^x for x <= 88 within 1.5 ulp (3 without fused multiply-add); 0 below -87.3, where floats become denormal.
+/// e^x for x <= 88 within 1.5 ulp (3 without fused multiply-add); 0 below -87.3, where floats become denormal; NaN for
+/// NaN.
 BERT_ALWAYS_INLINE vec exp(vec x) {
     const vec lowest = vec::set(-87.33654f);
-    const vec clamped = vec::max(x, lowest);
+    const vec clamped = vec::max(lowest, x);  // in this order, which keeps NaN on x86
     // x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 in two parts, so that the product is exact.
     // Adding 1.5 2^23 rounds to a whole number, which then stands in the lowest bits.
     const vec magic = vec::set(12582912.0f);
@@ -131,7 +132,10 @@ inline void layer_norm(float* x, std::ptrdiff_t stride, std::ptrdiff_t rows, std
             squares = vec::fma(centred, centred, squares);
         }
         const vec variance = vec::div(vec::set(vec::sum(squares)), count);
-        const vec scale = vec::div(vec::set(1.0f), vec::sqrt(vec::add(variance, vec::set(epsilon))));
+        // Where the squares overflow, NaN, which is noticed, and not 0.
+        const vec overflow = vec::sub(variance, variance);
+        const vec scale =
+            vec::add(vec::div(vec::set(1.0f), vec::sqrt(vec::add(variance, vec::set(epsilon)))), overflow);
         for (std::ptrdiff_t i = 0; i < n; i += vec::size) {
             const vec centred = vec::sub(load_first(x + i, n - i), mean);
             store_first(x + i, n - i,

@@ -1,0 +1,457 @@
+// Many threads over one model, one tokenizer and one object of every task; processes that fork; exceptions of the
+// caller's callbacks; pools that go, and pools of the caller's own. Run under the thread sanitizer by the preset
+// "tsan".
+#include "models.hpp"
+
+#include <bert/bert.hpp>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#if defined(__unix__)
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
+namespace {
+
+using bert_test::GoldenFolder;
+using bert_test::TempFolder;
+
+constexpr std::size_t thread_count = 8;
+
+/// Everything that a call gave, as bytes to compare.
+class Bytes {
+public:
+    Bytes& operator<<(const bert::Matrix& matrix) {
+        return append(matrix.data(), static_cast<std::size_t>(matrix.size()) * sizeof(float));
+    }
+    Bytes& operator<<(const std::string& text) { return append(text.data(), text.size()); }
+    template <class T>
+    std::enable_if_t<std::is_arithmetic_v<T>, Bytes&> operator<<(T value) {
+        return append(&value, sizeof value);
+    }
+    template <class T>
+    Bytes& operator<<(const std::vector<T>& values) {
+        for (const T& value : values) *this << value;
+        return *this;
+    }
+
+    const std::string& text() const { return text_; }
+
+private:
+    Bytes& append(const void* data, std::size_t size) {
+        text_.append(static_cast<const char*>(data), size).append("|");
+        return *this;
+    }
+    std::string text_;
+};
+
+/// Calls `call` once alone and then on eight threads at once, several times each: all give the same bytes.
+template <class Call>
+void expect_the_same_on_threads(const Call& call) {
+    const auto bytes = [&] {
+        Bytes all;
+        call(all);
+        return all.text();
+    };
+    const std::string expected = bytes();
+    EXPECT_GT(expected.size(), 4u);
+    std::atomic<std::size_t> wrong{0};
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < thread_count; ++i) {
+        threads.emplace_back([&] {
+            for (int round = 0; round < 3; ++round) wrong += bytes() != expected;
+        });
+    }
+    for (auto& thread : threads) thread.join();
+    EXPECT_EQ(wrong, 0u);
+}
+
+bert::TaskOptions three_threads() {
+    bert::TaskOptions options;
+    options.threads = 3;
+    options.token_budget = 24;  // several steps a call
+    return options;
+}
+
+const std::string cat = "The cat [MASK] on the mat.";
+const std::vector<std::string> texts = {"The cat sat on the mat.", "A dog runs fast.", "", "unaffable \u4E2D\u6587"};
+
+TEST(Threads, ShareATokenizer) {
+    const GoldenFolder folder("models/sentence/transformer");
+    const auto tokenizer = bert::Tokenizer::load(folder.path());
+    bert::ThreadPool pool(3);
+    expect_the_same_on_threads([&](Bytes& bytes) {
+        for (const auto& encoding : tokenizer.encode_batch(texts, {}, &pool)) bytes << encoding.ids << encoding.tokens;
+        bytes << tokenizer.decode(tokenizer.encode(cat, texts[1]).ids);
+    });
+}
+
+TEST(Threads, ShareAModelOfEachTypeOfWeights) {
+    const TempFolder folder;
+    bert_test::write_random_model(folder.path(), {}, 1);
+    bert::Batch batch;
+    const std::vector<std::int32_t> ids = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5};
+    for (int i = 0; i < 6; ++i) batch.add(ids.data(), nullptr, ids.size());
+    bert::ThreadPool pool(3);
+    for (const auto type : {bert::WeightType::float32, bert::WeightType::bfloat16, bert::WeightType::int8}) {
+        const auto model = bert::AnyBertModel::load(folder.path(), type);
+        expect_the_same_on_threads([&](Bytes& bytes) {
+            bert::Workspace workspace(&pool);
+            bytes << model.forward(batch, workspace).last_hidden_state;
+        });
+    }
+}
+
+TEST(Threads, ShareASentenceEncoderAndWhatStandsOnIt) {
+    const TempFolder folder;
+    bert_test::assemble_sentence_model("dense_tanh", folder.path());
+    bert::SentenceEncoderOptions options;
+    options.threads = 3;
+    const auto encoder = std::make_shared<const bert::SentenceEncoder>(folder.path(), options);
+    expect_the_same_on_threads([&](Bytes& bytes) {
+        const bert::Matrix rows = encoder->encode(texts);
+        bytes << rows << encoder->similarity(rows, rows);
+        for (const auto& hits : bert::semantic_search(rows, rows)) {
+            for (const auto& hit : hits) bytes << hit.score;
+        }
+        for (const auto& pair : bert::paraphrase_mining(rows)) bytes << pair.score;
+        encoder->shrink();
+    });
+}
+
+TEST(Threads, ShareEveryTaskOfAHead) {
+    const GoldenFolder masked("heads/masked_lm");
+    const bert::FillMask fill_mask(masked.path(), three_threads());
+    expect_the_same_on_threads([&](Bytes& bytes) {
+        for (const auto& candidate : fill_mask.fill(cat).masks.at(0).candidates) bytes << candidate.score;
+        bytes << fill_mask.perplexity(texts[0]).perplexity;
+    });
+    const GoldenFolder pretraining("heads/pretraining");
+    const bert::NextSentence next_sentence(pretraining.path(), three_threads());
+    expect_the_same_on_threads([&](Bytes& bytes) { bytes << next_sentence.score(texts[0], texts[1]).probability; });
+    const GoldenFolder answering("heads/question_answering");
+    const bert::QuestionAnswering question_answering(answering.path(), three_threads());
+    expect_the_same_on_threads([&](Bytes& bytes) {
+        for (const auto& answer : question_answering.answer("Who sat?", texts[0]).answers) bytes << answer.score;
+    });
+    const GoldenFolder classifier("heads/classifier");
+    const bert::TextClassifier text_classifier(classifier.path(), three_threads());
+    expect_the_same_on_threads([&](Bytes& bytes) { bytes << text_classifier.classify(texts[0]).logits; });
+    const GoldenFolder tokens("heads/token_classifier");
+    const bert::TokenClassifier token_classifier(tokens.path(), three_threads());
+    expect_the_same_on_threads([&](Bytes& bytes) {
+        for (const auto& entity : token_classifier.classify(texts[0]).entities) bytes << entity.score << entity.label;
+    });
+    const GoldenFolder cross_encoder("heads/single_label", "heads/cross_encoder");
+    const bert::Reranker reranker(cross_encoder.path(), three_threads());
+    expect_the_same_on_threads([&](Bytes& bytes) {
+        bytes << reranker.score({{texts[0], texts[1]}, {texts[1], texts[3]}}).scores;
+    });
+    const GoldenFolder sparse("heads/masked_lm", "heads/sparse_sum");
+    const bert::Splade splade(sparse.path(), three_threads());
+    expect_the_same_on_threads([&](Bytes& bytes) {
+        for (const auto& vector : splade.encode_document(texts)) bytes << vector.values << vector.ids;
+    });
+    const GoldenFolder late("heads/colbert");
+    const bert::Colbert colbert(late.path(), three_threads());
+    expect_the_same_on_threads([&](Bytes& bytes) {
+        bytes << colbert.scores(colbert.encode_query({texts[0]}), colbert.encode_document(texts));
+    });
+}
+
+TEST(Threads, ShareGenerators) {
+    bert::GenerationOptions beams;
+    beams.num_beams = 2;
+    beams.max_new_tokens = 4;
+    const GoldenFolder causal("decoders/causal_lm");
+    bert::LanguageModelOptions options;
+    options.threads = 3;
+    const bert::CausalLM causal_lm(causal.path(), options);
+    expect_the_same_on_threads([&](Bytes& bytes) {
+        for (const auto& sequence : causal_lm.generate({texts[0], texts[1]}, beams).at(1)) {
+            bytes << sequence.text << sequence.score;
+        }
+    });
+    const GoldenFolder pair("decoders/seq2seq");
+    bert::Seq2SeqOptions pair_options;
+    pair_options.threads = 3;
+    const bert::Seq2Seq seq2seq(pair.path(), pair_options);
+    expect_the_same_on_threads([&](Bytes& bytes) {
+        for (const auto& sequence : seq2seq.generate({texts[0]}, beams).sequences.at(0)) bytes << sequence.tokens;
+    });
+}
+
+// ------------------------------------------------------------------------------------------------------------- forks
+
+#if defined(__unix__) && !defined(__SANITIZE_THREAD__)
+/// Runs `function` in a child; whether it came back with true, within a minute.
+template <class Function>
+bool holds_in_a_child(const Function& function) {
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(60);
+        _exit(function() ? 0 : 1);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+TEST(Fork, AChildComputesOnAndDestroysWhatItsParentOpened) {
+    const TempFolder folder;
+    bert_test::assemble_sentence_model("dense_tanh", folder.path());
+    bert::SentenceEncoderOptions options;
+    options.threads = 3;
+    auto encoder = std::make_unique<bert::SentenceEncoder>(folder.path(), options);
+    const std::vector<std::string> many(40, cat);
+    const bert::Matrix expected = encoder->encode(many);  // the pool has its threads by now
+    const auto same = [&] { return bert_test::same_bits(encoder->encode(many), expected); };
+    EXPECT_TRUE(holds_in_a_child(same));
+    EXPECT_TRUE(holds_in_a_child([&] { return holds_in_a_child(same) && same(); }));
+    EXPECT_TRUE(holds_in_a_child([&] {
+        const bool was_same = same();
+        encoder.reset();
+        return was_same;
+    }));
+    EXPECT_TRUE(holds_in_a_child([&] {
+        encoder.reset();  // without having used it
+        return true;
+    }));
+    EXPECT_TRUE(same());
+}
+
+TEST(Fork, AChildOfAParentThatIsComputingHasThreadsOfItsOwn) {
+    bert::ThreadPool pool(3);
+    std::atomic<bool> stop{false};
+    std::thread busy([&] {
+        while (!stop) pool.run(50, [](std::size_t, std::size_t) {});
+    });
+    for (int i = 0; i < 20; ++i) {
+        EXPECT_TRUE(holds_in_a_child([&] {
+            std::atomic<std::size_t> sum{0};
+            pool.run(100, [&](std::size_t task, std::size_t) { sum += task; });
+            return sum == 4950;
+        }));
+    }
+    stop = true;
+    busy.join();
+}
+#endif
+
+// ----------------------------------------------------------------------------------------------- callbacks that throw
+
+struct Interrupted : std::runtime_error {
+    Interrupted() : std::runtime_error("interrupted by the caller") {}
+};
+
+TEST(Callbacks, WhatTheyThrowReachesTheCallerAndEverythingWorksOn) {
+    const TempFolder folder;
+    bert_test::assemble_sentence_model("dense_tanh", folder.path());
+    std::atomic<int> calls_to_refuse{0};
+    bert::SentenceEncoderOptions options;
+    options.executor = bert::Executor{3, [&](std::size_t copies, const std::function<void()>& job) {
+                                          if (calls_to_refuse > 0 && --calls_to_refuse == 0) throw Interrupted();
+                                          std::vector<std::thread> threads;
+                                          for (std::size_t i = 0; i < copies; ++i) threads.emplace_back(job);
+                                          for (auto& thread : threads) thread.join();
+                                      }};
+    const bert::SentenceEncoder encoder(folder.path(), options);
+    const std::vector<std::string> many(30, cat);
+    bert::EmbedOptions call;
+    call.token_budget = 64;
+    const bert::Matrix expected = encoder.encode(many, call);
+    for (int refused = 1; refused < 12; ++refused) {
+        calls_to_refuse = refused;
+        EXPECT_THROW(encoder.encode(many, call), Interrupted) << refused;
+        EXPECT_TRUE(bert_test::same_bits(encoder.encode(many, call), expected));
+    }
+    for (std::size_t stop = 1; stop < 30; stop += 7) {
+        call.progress = [&](std::size_t done, std::size_t) {
+            if (done >= stop) throw Interrupted();
+        };
+        EXPECT_THROW(encoder.encode(many, call), Interrupted);
+        call.progress = nullptr;
+        EXPECT_TRUE(bert_test::same_bits(encoder.encode(many, call), expected));
+    }
+}
+
+TEST(Callbacks, OfGenerationMayThrow) {
+    const GoldenFolder folder("decoders/causal_lm");
+    const bert::CausalLM model(folder.path());
+    bert::GenerationOptions options;
+    options.max_new_tokens = 6;
+    const auto expected = model.generate({texts[0]}, options).at(0).at(0).tokens;
+    bert::GenerationOptions interrupted = options;
+    interrupted.on_token = [](const auto&...) { throw Interrupted(); };
+    EXPECT_THROW(model.generate({texts[0]}, interrupted), Interrupted);
+    interrupted = options;
+    interrupted.progress = [](const auto&...) { throw Interrupted(); };
+    EXPECT_THROW(model.generate({texts[0]}, interrupted), Interrupted);
+    EXPECT_EQ(model.generate({texts[0]}, options).at(0).at(0).tokens, expected);
+}
+
+TEST(Callbacks, ATaskThatThrowsOnAnyThreadEndsTheRunAlone) {
+    bert::ThreadPool pool(3);
+    for (std::size_t bad = 0; bad < 64; ++bad) {
+        EXPECT_THROW(pool.run(64,
+                              [&](std::size_t task, std::size_t) {
+                                  if (task == bad) throw Interrupted();
+                              }),
+                     Interrupted);
+        std::atomic<std::size_t> done{0};
+        pool.run(64, [&](std::size_t, std::size_t) { ++done; });
+        EXPECT_EQ(done, 64u);
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------- coming, going
+
+TEST(Destruction, OfPoolsThatAreIdleNeverHangs) {
+    for (int i = 0; i < 200; ++i) {
+        auto pool = std::make_unique<bert::ThreadPool>(4);
+        if (i % 3 != 0) pool->run(5, [](std::size_t, std::size_t) {});
+        if (i % 2 == 0) std::thread([&] { pool.reset(); }).join();  // where another thread made and used it
+    }
+}
+
+TEST(Destruction, OfAnEncoderWhoseCallsCameFromManyThreads) {
+    const TempFolder folder;
+    bert_test::assemble_sentence_model("dense_tanh", folder.path());
+    bert::SentenceEncoderOptions options;
+    options.threads = 2;
+    for (int i = 0; i < 5; ++i) {
+        const auto encoder = std::make_unique<bert::SentenceEncoder>(folder.path(), options);
+        std::vector<std::thread> threads;
+        for (std::size_t t = 0; t < thread_count; ++t) threads.emplace_back([&] { encoder->encode(texts); });
+        for (auto& thread : threads) thread.join();
+    }
+}
+
+/// A pool as an application has it: a fixed number of threads, a queue, and callers that help while they wait.
+class UsersPool {
+public:
+    explicit UsersPool(std::size_t size) {
+        for (std::size_t i = 0; i < size; ++i) threads_.emplace_back([this] { serve(); });
+    }
+    ~UsersPool() {
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            stop_ = true;
+        }
+        changed_.notify_all();
+        for (auto& thread : threads_) thread.join();
+    }
+
+    /// Runs `job` `copies` times on the pool's threads and the caller's, and waits for them.
+    void parallel(std::size_t copies, const std::function<void()>& job) {
+        std::size_t left = copies;
+        std::unique_lock<std::mutex> lock(mutex_);
+        for (std::size_t i = 0; i < copies; ++i) {
+            queue_.push_back([&] {
+                job();
+                const std::lock_guard<std::mutex> inner(mutex_);
+                --left;
+                changed_.notify_all();
+            });
+        }
+        changed_.notify_all();
+        while (left > 0) {
+            if (!run_one(lock)) changed_.wait(lock);
+        }
+    }
+
+private:
+    /// Takes and runs one task, without the lock meanwhile.
+    bool run_one(std::unique_lock<std::mutex>& lock) {
+        if (queue_.empty()) return false;
+        const auto task = std::move(queue_.front());
+        queue_.pop_front();
+        lock.unlock();
+        task();
+        lock.lock();
+        return true;
+    }
+
+    void serve() {
+        std::unique_lock<std::mutex> lock(mutex_);
+        while (!stop_) {
+            if (!run_one(lock)) changed_.wait(lock);
+        }
+    }
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<std::function<void()>> queue_;
+    bool stop_ = false;
+    std::vector<std::thread> threads_;
+};
+
+TEST(NestedUse, FromTheCallersOwnPoolNeitherDeadlocksNorOversubscribes) {
+    const TempFolder folder;
+    bert_test::assemble_sentence_model("dense_tanh", folder.path());
+    UsersPool pool(2);
+    // Threads that compute at once, whoever they are: each of the library's jobs enters here.
+    std::mutex mutex;
+    std::vector<std::thread::id> inside;
+    std::size_t most = 0;
+    bert::SentenceEncoderOptions options;
+    options.executor = bert::Executor{3, [&](std::size_t copies, const std::function<void()>& job) {
+                                          pool.parallel(copies, [&] {
+                                              const auto self = std::this_thread::get_id();
+                                              {
+                                                  const std::lock_guard<std::mutex> lock(mutex);
+                                                  inside.push_back(self);
+                                                  auto different = inside;
+                                                  std::sort(different.begin(), different.end());
+                                                  const auto end = std::unique(different.begin(), different.end());
+                                                  most =
+                                                      std::max(most, static_cast<std::size_t>(end - different.begin()));
+                                              }
+                                              job();
+                                              const std::lock_guard<std::mutex> lock(mutex);
+                                              inside.erase(std::find(inside.begin(), inside.end(), self));
+                                          });
+                                      }};
+    const bert::SentenceEncoder encoder(folder.path(), options);
+    const std::vector<std::string> many(30, cat);
+    const bert::Matrix expected = encoder.encode(many);
+    std::atomic<std::size_t> same{0};
+    for (int round = 0; round < 5; ++round) {
+        pool.parallel(6, [&] { same += bert_test::same_bits(encoder.encode(many), expected); });
+    }
+    EXPECT_EQ(same, 30u);
+    EXPECT_LE(most, 3u);  // the pool's two and the one that called it
+}
+
+TEST(NestedUse, OfOneThreadPoolWorksOnTheCallingThread) {
+    bert::ThreadPool pool(3);
+    std::atomic<std::size_t> sum{0};
+    pool.run(10, [&](std::size_t, std::size_t) {
+        const auto self = std::this_thread::get_id();
+        pool.run(10, [&](std::size_t task, std::size_t worker) {
+            EXPECT_EQ(std::this_thread::get_id(), self);
+            EXPECT_EQ(worker, 0u);
+            sum += task;
+        });
+    });
+    EXPECT_EQ(sum, 450u);
+}
+
+}  // namespace
