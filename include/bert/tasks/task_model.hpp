@@ -1,4 +1,4 @@
-// What every task stands on: a folder opened as tokenizer, model, threads and scratch memory, and the computing of many
+// What every task stands on: tokenizer, model, threads and scratch memory of a model opened, and the computing of many
 // tokenized inputs in bounded steps. Depends on core, text, nn and model.
 #pragma once
 
