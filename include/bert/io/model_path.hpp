@@ -110,7 +110,7 @@ inline void check_folder(const ModelPath& path) {
 }
 
 /// The content of a text file; one of a folder must not be a link that leads out of it. Errors: file.
-inline std::string read_file(const ModelPath& path, std::uintmax_t limit) {
+inline std::string read_model_file(const ModelPath& path, std::uintmax_t limit) {
     if (!path.archive()) {
         const std::filesystem::path& file = path;
         return path.inside().empty() ? read_file(file, limit) : read_folder_file(file, limit);
@@ -125,7 +125,7 @@ inline std::string read_file(const ModelPath& path, std::uintmax_t limit) {
 
 /// Reads a file that holds one JSON object. Errors: file, format.
 inline Json read_json_object(const ModelPath& path) {
-    return parse_json_object(read_file(path, json_limit), path);
+    return parse_json_object(read_model_file(path, json_limit), path);
 }
 
 }  // namespace detail

@@ -86,7 +86,7 @@ inline Json head_config_json(const ModelPath& source, const HeadConfig& head) {
 /// A file of a tokenizer as it stands in a folder: with the vocabulary, which model files store apart. Errors: file,
 /// format.
 inline std::string tokenizer_file(const ModelPath& folder, const std::string& name) {
-    std::string text = read_file(folder / name, json_limit);
+    std::string text = read_model_file(folder / name, json_limit);
     if (!folder.archive() || (name != "tokenizer.json" && name != "vocab.txt")) return text;
     const auto entries = unpack_vocabulary(folder.archive()->vocabulary, folder.archive()->path);
     if (name == "tokenizer.json") {

@@ -163,7 +163,7 @@ struct ModuleEntry {
 /// Reads modules.json. Errors: file, format.
 inline std::vector<ModuleEntry> read_module_list(const ModelPath& folder) {
     const auto path = folder / "modules.json";
-    const Json list = parse_json(read_file(path, 1 << 20), path);
+    const Json list = parse_json(read_model_file(path, 1 << 20), path);
     if (!list.is_array() || list.empty()) fail(ErrorKind::format, path, ": expected a list of modules");
     std::vector<ModuleEntry> modules;
     for (const Json& module : list) {

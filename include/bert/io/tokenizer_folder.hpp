@@ -68,7 +68,7 @@ inline std::string_view trim_end(std::string_view line) {
 /// Reads vocab.txt: the token of line n (from 0) has id n. Whitespace at the end of a line does not count, an empty
 /// line uses up its number, and of equal lines the last wins. (Model files store the vocabulary apart.)
 inline void read_vocabulary_text(const ModelPath& path, TokenizerConfig& config) {
-    const std::string content = read_file(path, std::uintmax_t{64} << 20);
+    const std::string content = read_model_file(path, std::uintmax_t{64} << 20);
     config.source = path.string();
     if (path.archive()) {
         config.vocabulary = unpack_vocabulary(path.archive()->vocabulary, path.archive()->path);

@@ -272,7 +272,7 @@ inline void read_decoder(const Json& json, DecoderConfig& config, const std::fil
 /// tokenizer, and are read over.
 inline void read_tokenizer_json(const ModelPath& path, TokenizerConfig& config) {
     VocabularyFilter filter;
-    const Json json = parse_json_object(read_file(path, json_limit), path, std::ref(filter));
+    const Json json = parse_json_object(read_model_file(path, json_limit), path, std::ref(filter));
     config.source = path.string();
     if (const auto version = get_string(json, "version", path); version && *version != "1.0") {
         fail(ErrorKind::unsupported, path, ": version \"", *version, "\"; supported is 1.0");

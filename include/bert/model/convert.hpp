@@ -156,7 +156,7 @@ inline void add_files(const ModelPath& folder, const std::string& prefix, std::m
             if (!is_there(folder / "tokenizer.json")) out.emplace(prefix + name, "");
             return;
         }
-        Json json = parse_json(read_file(path, json_limit), path);
+        Json json = parse_json(read_model_file(path, json_limit), path);
         if (std::string_view(name) == "tokenizer.json" && json.is_object() && json["model"].is_object()) {
             json["model"].erase("vocab");
         }
