@@ -77,7 +77,7 @@ void linear(benchmark::State& state, const Table& table, const Product& product,
     const std::size_t size = kernel.packed_size(out, in);
     const auto layers = static_cast<std::size_t>(product.layers);
     bert::AlignedBuffer<W> packed(size * layers);
-    kernel.pack(weights.data(), out, in, packed.data());
+    bert::pack_weights(kernel, weights.data(), out, in, packed.data());
     for (std::size_t layer = 1; layer < layers; ++layer) {
         std::copy_n(packed.data(), size, packed.data() + layer * size);
     }

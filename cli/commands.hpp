@@ -6,6 +6,7 @@
 void add_ask(CLI::App& app);
 void add_classify(CLI::App& app);
 void add_cluster(CLI::App& app);
+void add_convert(CLI::App& app);
 void add_embed(CLI::App& app);
 void add_embed_sparse(CLI::App& app);
 void add_entities(CLI::App& app);
@@ -17,6 +18,7 @@ void add_next_sentence(CLI::App& app);
 void add_rerank(CLI::App& app);
 void add_similarity(CLI::App& app);
 void add_tokenize(CLI::App& app);
+void add_verify(CLI::App& app);
 void add_explain(CLI::App& app);
 void add_plot(CLI::App& app);
 void add_keywords(CLI::App& app);

@@ -76,7 +76,7 @@ Record describe_job(const EmbedOptions& options, const bert::SentenceEncoder& en
     const bert::SentenceEncoderOptions& model = options.encoder;
     Record job = {{"model", model_checksum(options.folder)},
                   {"kernels", bert::choose_kernels<float>(model.load.kernels).name},
-                  {"weights", static_cast<int>(model.weights)},
+                  {"weights", static_cast<int>(encoder.model().weights())},
                   {"max length", encoder.max_seq_length()},
                   {"normalize", or_null(model.normalize)},
                   {"dimensions", encoder.dimension()},

@@ -74,6 +74,8 @@ Exit codes: 0 all went well; 1 the work failed; 2 the command was not understood
     add_keywords(app);
     add_train_head(app);
     add_explain(app);
+    add_convert(app);
+    add_verify(app);
     add_plot(app);
     app.add_flag_callback(
            "--completion",

@@ -9,12 +9,16 @@
 
 #include <cstdlib>
 #include <map>
+#include <optional>
 #include <string>
 
 /// Adds --weights, --threads and --kernels; what they set must live until the parse.
-inline void add_model_options(CLI::App& command, bert::WeightType& weights, unsigned& threads,
+inline void add_model_options(CLI::App& command, std::optional<bert::WeightType>& weights, unsigned& threads,
                               bert::LoadOptions& load) {
-    command.add_option("--weights", weights, "Compute with weights of type f32, bf16 or int8 (default: f32)")
+    command
+        .add_option("--weights", weights,
+                    "Compute with weights of type f32, bf16 or int8 (default: what the model was "
+                    "converted for, else f32)")
         ->option_text("TYPE")
         ->transform(
             CLI::CheckedTransformer(std::map<std::string, bert::WeightType>{{"f32", bert::WeightType::float32},

@@ -64,7 +64,7 @@ std::vector<float> run(const Table& table, const Layer& l, std::ptrdiff_t split)
     const auto& kernel = bert::linear_kernel<W>(table);
     bert::AlignedBuffer<W> packed_buffer;
     W* const packed = exact(packed_buffer, kernel.packed_size(l.out, l.in));
-    kernel.pack(l.weights.data(), l.out, l.in, packed);
+    bert::pack_weights(kernel, l.weights.data(), l.out, l.in, packed);
     std::vector<float> bias(static_cast<std::size_t>(bert::padded_size(kernel, l.out)));
     std::copy(l.bias.begin(), l.bias.end(), bias.begin());
     bert::AlignedBuffer<std::byte> scratch;

@@ -2,7 +2,7 @@
 // what opens holds the tensors that it names.
 #include "fuzz.hpp"
 
-#include <bert/io/safetensors.hpp>
+#include <bert/io/checkpoint.hpp>
 
 #include <cstddef>
 #include <cstdint>

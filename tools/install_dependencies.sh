@@ -25,7 +25,7 @@ packages_for() {
             ;;
         ci)
             echo g++:g++ clang:clang++ clang-format-14 shellcheck:shellcheck ccache:ccache
-            echo g++-aarch64-linux-gnu qemu-user googletest
+            echo g++-aarch64-linux-gnu qemu-user googletest python3-numpy
             ;;
         *)
             say "unknown purpose \"$1\" (build, model, test, ci)"
@@ -42,6 +42,7 @@ is_installed() {
 is_met() {
     local package="${1%%:*}" command="${1#*:}"
     if [[ "$1" == *:* ]] && command -v "$command" >/dev/null; then return 0; fi
+    if [[ "$package" == python3-numpy ]] && python3 -c "import numpy" 2>/dev/null; then return 0; fi
     if [[ "$package" == python3-pip ]] && python3 -m pip --version >/dev/null 2>&1; then return 0; fi
     if [[ "$package" == ca-certificates && -e /etc/ssl/certs/ca-certificates.crt ]]; then return 0; fi
     command -v dpkg-query >/dev/null && is_installed "$package"

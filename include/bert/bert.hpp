@@ -8,9 +8,11 @@
 #include <bert/core/thread_pool.hpp>
 #include <bert/core/workspace_pool.hpp>
 #include <bert/error.hpp>
+#include <bert/io/checkpoint.hpp>
 #include <bert/io/decoder_config.hpp>
 #include <bert/io/generation_config.hpp>
 #include <bert/io/model_config.hpp>
+#include <bert/io/model_path.hpp>
 #include <bert/io/safetensors.hpp>
 #include <bert/io/sentence_config.hpp>
 #include <bert/model/any_bert_model.hpp>
@@ -36,6 +38,7 @@
 #include <bert/tasks/causal_lm.hpp>
 #include <bert/tasks/colbert.hpp>
 #include <bert/tasks/community_detection.hpp>
+#include <bert/tasks/convert.hpp>
 #include <bert/tasks/embedding_quantization.hpp>
 #include <bert/tasks/explain/attention_rollout.hpp>
 #include <bert/tasks/explain/contributions.hpp>
@@ -58,6 +61,7 @@
 #include <bert/tasks/task_model.hpp>
 #include <bert/tasks/text_classifier.hpp>
 #include <bert/tasks/token_classifier.hpp>
+#include <bert/tasks/verify.hpp>
 #include <bert/tasks/zero_shot_classifier.hpp>
 #include <bert/text/encode_options.hpp>
 #include <bert/text/encoding.hpp>

@@ -12,6 +12,31 @@ BERT_NAMESPACE_BEGIN
 struct float16 {
     std::uint16_t bits = 0;
 
+    /// The nearest float16, ties to even: infinite from 65520 on; a NaN stays one.
+    static float16 from_float(float value) noexcept {
+        std::uint32_t word;
+        std::memcpy(&word, &value, sizeof word);
+        const auto sign = static_cast<std::uint16_t>((word >> 16) & 0x8000u);
+        const std::uint32_t size = word & 0x7FFFFFFFu;
+        std::uint32_t half;
+        if (size > 0x7F800000u) {
+            half = 0x7E00u;
+        } else if (size >= 0x477FF000u) {
+            half = 0x7C00u;
+        } else if (size >= 0x38800000u) {  // normal: 10 of 23 bits stay; what is carried goes to the exponent
+            half = (size - 0x38000000u + 0xFFFu + ((size >> 13) & 1u)) >> 13;
+        } else {  // subnormal: the sum's last bit is worth 2^-24, the step of these
+            constexpr float shift = 0.5f;
+            float sum;
+            std::memcpy(&sum, &size, sizeof sum);
+            sum += shift;
+            std::uint32_t rounded;
+            std::memcpy(&rounded, &sum, sizeof rounded);
+            half = rounded - 0x3F000000u;
+        }
+        return {static_cast<std::uint16_t>(sign | half)};
+    }
+
     explicit operator float() const noexcept {
         const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;
         std::uint32_t exponent = (bits >> 10) & 0x1Fu;

@@ -19,7 +19,7 @@ BERT_NAMESPACE_BEGIN
 
 /// How queries and documents become token vectors. The defaults are those of a checkpoint of the ColBERT authors.
 struct ColbertConfig {
-    std::filesystem::path transformer_folder;   ///< where config.json, weights and tokenizer are
+    ModelPath transformer_folder;               ///< where config.json, weights and tokenizer are
     std::optional<std::size_t> max_seq_length;  ///< of sentence_bert_config.json, in tokens
     bool do_lower_case = false;                 ///< of sentence_bert_config.json
     std::string query_prompt = "[unused0] ";    ///< put before queries
@@ -62,7 +62,7 @@ inline void add_markers(const std::string& prompt, std::vector<std::string>& mar
 }
 
 /// artifact.metadata of the ColBERT authors.
-inline void read_colbert_metadata(const std::filesystem::path& folder, ColbertConfig& config) {
+inline void read_colbert_metadata(const ModelPath& folder, ColbertConfig& config) {
     const auto path = folder / "artifact.metadata";
     config.skiplist = ascii_punctuation();
     if (is_there(path)) {
@@ -90,7 +90,7 @@ inline void read_skiplist(const Json& json, const std::filesystem::path& path, C
 }
 
 /// config_sentence_transformers.json as PyLate writes it, and the prompts that both write.
-inline void read_colbert_settings(const std::filesystem::path& folder, ColbertConfig& config) {
+inline void read_colbert_settings(const ModelPath& folder, ColbertConfig& config) {
     SentenceConfig sentence;
     sentence.transformer_folder = config.transformer_folder;
     read_sentence_settings(folder, sentence);
@@ -153,7 +153,7 @@ inline void read_transformer_settings(ColbertConfig& config) {
     config.expansion_token = get_string(*expansion, "token", path);
 }
 
-inline void read_mask_module(const std::filesystem::path& folder, ColbertConfig& config) {
+inline void read_mask_module(const ModelPath& folder, ColbertConfig& config) {
     const auto path = folder / "config.json";
     if (!is_there(path)) return;
     const JsonDocument json = read_json_object(path);
@@ -169,7 +169,7 @@ inline void read_mask_module(const std::filesystem::path& folder, ColbertConfig&
     config.skip_in_documents = names("document");
 }
 
-inline void read_colbert_modules(const std::filesystem::path& folder, ColbertConfig& config) {
+inline void read_colbert_modules(const ModelPath& folder, ColbertConfig& config) {
     const auto path = folder / "modules.json";
     const auto modules = read_module_list(folder);
     config.transformer_folder = modules.front().folder;
@@ -201,7 +201,7 @@ inline void read_colbert_modules(const std::filesystem::path& folder, ColbertCon
 }  // namespace detail
 
 /// Reads what `folder` says. Errors: file, format, unsupported (other modules).
-inline ColbertConfig load_colbert_config(const std::filesystem::path& folder) {
+inline ColbertConfig load_colbert_config(const ModelPath& folder) {
     detail::check_folder(folder);
     ColbertConfig config;
     config.transformer_folder = folder;

@@ -17,7 +17,7 @@ BERT_NAMESPACE_BEGIN
 
 /// What a folder says about scoring pairs. A plain folder of `transformers` gives the defaults.
 struct CrossEncoderConfig {
-    std::filesystem::path transformer_folder;   ///< where config.json, weights and tokenizer are
+    ModelPath transformer_folder;               ///< where config.json, weights and tokenizer are
     std::optional<std::size_t> max_seq_length;  ///< of sentence_bert_config.json, in tokens
     bool do_lower_case = false;                 ///< of sentence_bert_config.json
     /// Applied to the logits. Where nothing is named: sigmoid for a single label, nothing for several.
@@ -29,7 +29,7 @@ struct CrossEncoderConfig {
 /// Reads it. The activation is looked for in config_sentence_transformers.json, then in config.json, under the key of
 /// today ("sentence_transformers") and that of old ("sbert_ce_default_activation_function"). A class that is not
 /// PyTorch's counts as not named. Errors: file, format, unsupported (other modules, an activation with parameters).
-inline CrossEncoderConfig load_cross_encoder_config(const std::filesystem::path& folder) {
+inline CrossEncoderConfig load_cross_encoder_config(const ModelPath& folder) {
     detail::check_folder(folder);
     SentenceConfig sentence;
     sentence.transformer_folder = folder;
@@ -47,7 +47,7 @@ inline CrossEncoderConfig load_cross_encoder_config(const std::filesystem::path&
 
     const ModelConfig model = load_model_config(sentence.transformer_folder);
     std::optional<std::string> name = model.cross_encoder_activation;
-    auto source = sentence.transformer_folder / "config.json";
+    ModelPath source = sentence.transformer_folder / "config.json";
     const auto settings = folder / "config_sentence_transformers.json";
     if (detail::is_there(settings)) {
         if (const auto own = detail::get_string(detail::read_json_object(settings), "activation_fn", settings)) {

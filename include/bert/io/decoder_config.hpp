@@ -20,7 +20,7 @@ struct EncoderDecoderConfig {
 namespace detail {
 
 /// The object of config.json with its model_type, for messages that say what a folder holds instead.
-inline JsonDocument read_generating_config(const std::filesystem::path& path, bool encoder_decoder) {
+inline JsonDocument read_generating_config(const ModelPath& path, bool encoder_decoder) {
     JsonDocument json = read_json_object(path);
     const std::string type = get_string(json, "model_type", path).value_or("bert");
     if ((type == "encoder-decoder") != encoder_decoder) {
@@ -34,13 +34,13 @@ inline JsonDocument read_generating_config(const std::filesystem::path& path, bo
 }  // namespace detail
 
 /// Whether a folder holds an encoder with a decoder: one for Seq2Seq, not for CausalLM. Errors: file, format.
-inline bool is_encoder_decoder(const std::filesystem::path& folder) {
+inline bool is_encoder_decoder(const ModelPath& folder) {
     const auto path = folder / "config.json";
     return detail::get_string(detail::read_json_object(path), "model_type", path) == "encoder-decoder";
 }
 
 /// Whether a folder holds a decoder by itself, for CausalLM. Errors: file, format.
-inline bool is_decoder(const std::filesystem::path& folder) {
+inline bool is_decoder(const ModelPath& folder) {
     const auto path = folder / "config.json";
     const detail::JsonDocument json = detail::read_json_object(path);
     return detail::get_bool(json, "is_decoder", path).value_or(false) &&
@@ -49,7 +49,7 @@ inline bool is_decoder(const std::filesystem::path& folder) {
 
 /// Reads the `folder`/config.json of a decoder by itself (BertLMHeadModel or BertGenerationDecoder).
 /// Errors: file, format, shape, unsupported (as load_model_config; an encoder; cross attention).
-inline ModelConfig load_decoder_config(const std::filesystem::path& folder) {
+inline ModelConfig load_decoder_config(const ModelPath& folder) {
     const auto path = folder / "config.json";
     ModelConfig config = detail::parse_model_config(detail::read_generating_config(path, false), path);
     if (!config.is_decoder) {
@@ -67,7 +67,7 @@ inline ModelConfig load_decoder_config(const std::filesystem::path& folder) {
 
 /// Reads the `folder`/config.json of an EncoderDecoderModel whose halves are BERT or BertGeneration.
 /// Errors: file, format, shape, unsupported.
-inline EncoderDecoderConfig load_encoder_decoder_config(const std::filesystem::path& folder) {
+inline EncoderDecoderConfig load_encoder_decoder_config(const ModelPath& folder) {
     const auto path = folder / "config.json";
     const detail::JsonDocument json = detail::read_generating_config(path, true);
     const auto part = [&](const char* key) {

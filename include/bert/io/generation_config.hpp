@@ -5,7 +5,7 @@
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
 #include <bert/io/json.hpp>
-#include <bert/io/paths.hpp>
+#include <bert/io/model_path.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -220,7 +220,7 @@ inline GenerationConfig merge(GenerationConfig first, const GenerationConfig& se
 /// Reads `folder`/generation_config.json; in older folders, which have none, the settings stand in config.json, where
 /// those of its "decoder" fill what the outer ones leave open. Errors: file, format, unsupported (settings in force
 /// that this library does not know).
-inline GenerationConfig load_generation_config(const std::filesystem::path& folder) {
+inline GenerationConfig load_generation_config(const ModelPath& folder) {
     const auto own = folder / "generation_config.json";
     if (detail::is_there(own)) return detail::GenerationConfigReader(detail::read_json_object(own), own).read();
     const auto path = folder / "config.json";

@@ -1,4 +1,4 @@
-// A BERT model's `config.json` as a plain struct. Depends on core and io/json.
+// A BERT model's `config.json` as a plain struct. Depends on core and io.
 // Names and defaults follow transformers' BertConfig.
 #pragma once
 
@@ -6,6 +6,7 @@
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
 #include <bert/io/json.hpp>
+#include <bert/io/model_path.hpp>
 
 #include <charconv>
 #include <cstdint>
@@ -186,7 +187,7 @@ inline ModelConfig parse_model_config(const Json& json, const std::filesystem::p
 
 /// Reads the `folder`/config.json of an encoder. Errors: file, format, shape, unsupported (another architecture,
 /// relative positions, a decoder, an activation with parameters).
-inline ModelConfig load_model_config(const std::filesystem::path& folder) {
+inline ModelConfig load_model_config(const ModelPath& folder) {
     const auto path = folder / "config.json";
     const detail::JsonDocument json = detail::read_json_object(path);
     if (detail::get_string(json, "model_type", path) == "encoder-decoder") {

@@ -1,17 +1,17 @@
 // Writing a folder of a BERT model with a head, from the folder of its encoder. Depends on core and io.
 #pragma once
 
-#include <bert/core/float16.hpp>
 #include <bert/error.hpp>
 #include <bert/io/atomic_file.hpp>
+#include <bert/io/checkpoint.hpp>
 #include <bert/io/json.hpp>
-#include <bert/io/paths.hpp>
-#include <bert/io/safetensors.hpp>
+#include <bert/io/model_path.hpp>
+#include <bert/io/packed_vocabulary.hpp>
 #include <bert/io/safetensors_writer.hpp>
+#include <bert/io/tensor_values.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -31,27 +31,6 @@ struct HeadConfig {
 
 namespace detail {
 
-/// The values of a tensor of type F32, F16 or BF16 as floats. Errors: unsupported.
-inline void read_floats(const TensorView& tensor, float* out) {
-    const auto count = static_cast<std::size_t>(tensor.elements());
-    const auto convert = [&](auto stored) {
-        for (std::size_t i = 0; i < count; ++i) {
-            std::memcpy(&stored, tensor.data + i * sizeof stored, sizeof stored);
-            out[i] = static_cast<float>(stored);
-        }
-    };
-    switch (tensor.dtype) {
-        case DType::f32:
-            if (count > 0) std::memcpy(out, tensor.data, count * sizeof(float));
-            return;
-        case DType::f16: return convert(float16{});
-        case DType::bf16: return convert(bfloat16{});
-        default:
-            fail(ErrorKind::unsupported, tensor.path, ": tensor \"", tensor.name,
-                 "\" should be of type F32, F16 or BF16, given ", tensor.dtype_name);
-    }
-}
-
 inline bool begins_with(const std::string& text, const std::string& start) {
     return text.compare(0, start.size(), start) == 0;
 }
@@ -65,10 +44,10 @@ inline void replace_end(std::string& text, const std::string& end, const std::st
 
 /// The encoder's tensors with the names they have in a model with a head: "bert." first, no pooler, no buffers, and
 /// layer norms by their present names.
-inline std::vector<FloatTensor> encoder_tensors(const Checkpoint& checkpoint) {
+inline std::vector<NewTensor> encoder_tensors(const Checkpoint& checkpoint) {
     const std::string known = "embeddings.word_embeddings.weight";
     const std::string prefix = checkpoint.find(known) ? "" : "bert.";
-    std::vector<FloatTensor> tensors;
+    std::vector<NewTensor> tensors;
     for (const auto& [name, tensor] : checkpoint.tensors()) {
         if (!begins_with(name, prefix)) continue;
         std::string rest = name.substr(prefix.size());
@@ -77,13 +56,13 @@ inline std::vector<FloatTensor> encoder_tensors(const Checkpoint& checkpoint) {
         replace_end(rest, "LayerNorm.gamma", "LayerNorm.weight");
         replace_end(rest, "LayerNorm.beta", "LayerNorm.bias");
         const TensorView* const view = &tensor;
-        tensors.push_back({"bert." + rest, tensor.shape, [view](float* out) { read_floats(*view, out); }});
+        tensors.push_back(float_tensor("bert." + rest, tensor.shape, [view](float* out) { read_values(*view, out); }));
     }
     return tensors;
 }
 
 /// config.json of the encoder, with the head's part replaced.
-inline JsonDocument head_config_json(const std::filesystem::path& source, const HeadConfig& head) {
+inline JsonDocument head_config_json(const ModelPath& source, const HeadConfig& head) {
     JsonDocument json = read_json_object(source / "config.json");
     for (const char* stale : {"_name_or_path", "torch_dtype", "problem_type", "num_labels", "finetuning_task"}) {
         json.erase(stale);
@@ -104,6 +83,30 @@ inline JsonDocument head_config_json(const std::filesystem::path& source, const 
     return json;
 }
 
+/// A file of a tokenizer as it stands in a folder: with the vocabulary, which model files store apart. Errors: file,
+/// format.
+inline std::string tokenizer_file(const ModelPath& folder, const std::string& name) {
+    std::string text = read_model_file(folder / name, json_limit);
+    if (!folder.archive() || (name != "tokenizer.json" && name != "vocab.txt")) return text;
+    const auto entries = unpack_vocabulary(folder.archive()->vocabulary, folder.archive()->path);
+    if (name == "tokenizer.json") {
+        JsonDocument json = parse_json_object(text, folder / name);
+        JsonDocument vocabulary = Json::object();
+        for (const auto& [token, id] : entries) vocabulary[token] = id;
+        json["model"]["vocab"] = std::move(vocabulary);
+        return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    }
+    text.clear();
+    std::int32_t line = 0;
+    for (const auto& [token, id] : entries) {
+        // A line cannot stand for no token; but of equal lines the last counts.
+        for (; line < id; ++line) text += entries.back().token + '\n';
+        text += token + '\n';
+        ++line;
+    }
+    return text;
+}
+
 inline void write_whole_file(const std::filesystem::path& path, std::string_view content) {
     AtomicFile file(path);
     file.write(content);
@@ -116,8 +119,8 @@ inline void write_whole_file(const std::filesystem::path& path, std::string_view
 /// with the encoder of `source` under "bert." and the tensors of `head`, all as float32, and the tokenizer's files as
 /// they are. Each file appears as a whole or not at all, the weights last. Errors: file, format, unsupported; input
 /// (target is the source).
-inline void write_head_folder(const std::filesystem::path& source, const std::filesystem::path& target,
-                              const HeadConfig& config, std::vector<FloatTensor> head) {
+inline void write_head_folder(const ModelPath& source, const std::filesystem::path& target, const HeadConfig& config,
+                              std::vector<NewTensor> head) {
     detail::check_folder(source);
     std::error_code ec;
     std::filesystem::create_directories(target, ec);
@@ -127,8 +130,8 @@ inline void write_head_folder(const std::filesystem::path& source, const std::fi
         detail::fail(ErrorKind::input, target, ": a model cannot be written over the encoder it is made from");
     }
     const Checkpoint checkpoint(source);
-    std::vector<FloatTensor> tensors = detail::encoder_tensors(checkpoint);
-    for (FloatTensor& tensor : head) tensors.push_back(std::move(tensor));
+    std::vector<NewTensor> tensors = detail::encoder_tensors(checkpoint);
+    for (NewTensor& tensor : head) tensors.push_back(std::move(tensor));
 
     for (const char* name :
          {"tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json", "added_tokens.json"}) {
@@ -136,7 +139,7 @@ inline void write_head_folder(const std::filesystem::path& source, const std::fi
             std::filesystem::remove(target / name, ec);  // of a folder that is written anew
             continue;
         }
-        detail::write_whole_file(target / name, detail::read_folder_file(source / name, std::uintmax_t{1} << 30));
+        detail::write_whole_file(target / name, detail::tokenizer_file(source, name));
     }
     const detail::JsonDocument json = detail::head_config_json(source, config);
     detail::write_whole_file(target / "config.json",

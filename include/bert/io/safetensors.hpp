@@ -1,12 +1,11 @@
-// The safetensors format: one file's header checked and its tensors seen in place, and the checkpoint of one or several
-// such files in a model folder. Depends on core and io/json. Format: https://github.com/huggingface/safetensors#format
+// The safetensors format: a file's header checked, its tensors seen in place. Depends on core and io/json.
+// Format: https://github.com/huggingface/safetensors#format
 #pragma once
 
 #include <bert/core/mapped_file.hpp>
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
 #include <bert/io/json.hpp>
-#include <bert/io/paths.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -24,8 +23,9 @@
 
 BERT_NAMESPACE_BEGIN
 
-/// Element types of tensors in a file. `other` stands for types no BERT weight has (F8, I4, ...): listed, never read.
-enum class DType { f64, f32, f16, bf16, i64, i32, i16, i8, u8, boolean, other };
+/// Element types of tensors in a file. q8_0 is GGUF's: 32 values of 8 bits with a float16 to scale them. `other` stands
+/// for types no BERT weight has (F8, I4, ...): listed, never read.
+enum class DType { f64, f32, f16, bf16, i64, i32, i16, i8, u8, boolean, q8_0, other };
 
 /// A tensor inside a mapped file.
 struct TensorView {
@@ -35,7 +35,10 @@ struct TensorView {
     std::vector<Index> shape;         ///< outermost dimension first; empty for a scalar
     const std::byte* data = nullptr;  ///< little-endian, row-major; alignment is not guaranteed
     std::size_t bytes = 0;
-    std::shared_ptr<const MappedFile> file;  ///< keeps `data` alive
+    /// Of 8-bit weights in a converted model: a float32 for every `scale_block` values of a row, and the rest of it.
+    const std::byte* scales = nullptr;
+    Index scale_block = 0;
+    std::shared_ptr<const MappedFile> file;  ///< keeps the data alive
     std::filesystem::path path;              ///< of the file, for messages
 
     Index elements() const noexcept {
@@ -65,19 +68,20 @@ inline constexpr DTypeInfo dtypes[] = {{"F32", DType::f32, 4},     {"F16", DType
                                        {"I16", DType::i16, 2},     {"I8", DType::i8, 1},   {"U8", DType::u8, 1},
                                        {"BOOL", DType::boolean, 1}};
 
+/// The reference implementation's limit on a header.
+inline constexpr std::uint64_t max_header_bytes = 100'000'000;
+
 inline std::uint64_t header_length(const MappedFile& file, const std::filesystem::path& path) {
-    // The reference implementation's limit on a header.
-    constexpr std::uint64_t max_header = 100'000'000;
     std::uint64_t length = 0;
     if (file.size() < sizeof length) {
         fail(ErrorKind::format, path, ": a safetensors file starts with 8 bytes of header length, given ", file.size(),
              " bytes in all");
     }
     std::memcpy(&length, file.data(), sizeof length);
-    if (length > max_header || length > file.size() - sizeof length) {
+    if (length > max_header_bytes || length > file.size() - sizeof length) {
         fail(ErrorKind::format, path, ": the safetensors header should be ", length, " bytes long, but ",
-             length > max_header ? "at most 100000000 are accepted"
-                                 : "only " + std::to_string(file.size() - sizeof length) + " follow");
+             length > max_header_bytes ? "at most " + std::to_string(max_header_bytes) + " are accepted"
+                                       : "only " + std::to_string(file.size() - sizeof length) + " follow");
     }
     return length;
 }
@@ -87,8 +91,11 @@ inline std::uint64_t header_length(const MappedFile& file, const std::filesystem
 template <class Function>
 class TensorHeaderFilter {
 public:
-    /// Calls tensor(name, entry) for each member but the metadata. `path` is only named in errors.
-    TensorHeaderFilter(const std::filesystem::path& path, const Function& tensor) : path_(path), tensor_(tensor) {}
+    /// Calls tensor(name, entry) for each member but the metadata, whose texts go to `texts`. `path` is only named in
+    /// errors.
+    TensorHeaderFilter(const std::filesystem::path& path, std::map<std::string, std::string>& texts,
+                       const Function& tensor)
+        : path_(path), texts_(texts), tensor_(tensor) {}
 
     /// A part of the header, for Json::parse(): whether to keep it. Errors: format, and those of `tensor`.
     bool operator()(int depth, Json::parse_event_t event, Json& part) {
@@ -105,7 +112,7 @@ public:
             else refuse("should be an object");
             return event == Event::key;
         }
-        return name_ == metadata ? check_metadata(event, part) : check_entry(depth, event, part);
+        return name_ == metadata ? take_metadata(event, part) : check_entry(depth, event, part);
     }
 
 private:
@@ -122,10 +129,16 @@ private:
         take_apart(entry);
     }
 
-    /// The metadata are texts by name, which nothing here needs.
-    bool check_metadata(Json::parse_event_t event, const Json& part) const {
-        const bool is_text = event == Json::parse_event_t::value && part.is_string();
-        if (!is_text && event != Json::parse_event_t::key) refuse("should hold texts alone");
+    /// The metadata are texts by name.
+    bool take_metadata(Json::parse_event_t event, Json& part) {
+        if (event == Json::parse_event_t::key) {
+            key_ = part.get<std::string>();
+            return true;
+        }
+        if (event != Json::parse_event_t::value || !part.is_string()) refuse("should hold texts alone");
+        if (!texts_.emplace(key_, std::move(part.get_ref<std::string&>())).second) {
+            refuse("has a property given twice");
+        }
         return false;
     }
 
@@ -143,17 +156,21 @@ private:
     }
 
     const std::filesystem::path& path_;
+    std::map<std::string, std::string>& texts_;
     const Function& tensor_;
     std::string name_;            // of the entry being read
+    std::string key_;             // of the text being read
     std::set<std::string> keys_;  // of that entry
     std::size_t values_ = 0;      // and brackets of that entry
 };
 
-/// Parses a header and calls tensor(name, entry) for each tensor in it. Errors: format, and those of `tensor`.
+/// Parses a header, calls tensor(name, entry) for each tensor in it, and adds its metadata to `texts`. Errors: format,
+/// and those of `tensor`.
 template <class Function>
-void parse_tensor_header(std::string_view text, const std::filesystem::path& path, const Function& tensor) {
+void parse_tensor_header(std::string_view text, const std::filesystem::path& path,
+                         std::map<std::string, std::string>& texts, const Function& tensor) {
     check_json_text(text, path);
-    TensorHeaderFilter<Function> filter(path, tensor);
+    TensorHeaderFilter<Function> filter(path, texts, tensor);
     try {
         [[maybe_unused]] const Json nothing = Json::parse(text, std::ref(filter));
     } catch (const Json::exception& e) {
@@ -188,12 +205,18 @@ inline std::uint64_t checked_product(const std::vector<std::uint64_t>& shape, co
 
 }  // namespace detail
 
-/// Reads the header of a safetensors file and returns its tensors, sorted by name, without touching their data.
+/// What a safetensors file holds.
+struct SafetensorsFile {
+    std::vector<TensorView> tensors;              ///< sorted by name
+    std::map<std::string, std::string> metadata;  ///< the texts of "__metadata__"
+};
+
+/// Reads the header of a safetensors file without touching the data of its tensors.
 ///
 /// Everything is checked first: the header's length, each tensor's type, shape and byte range, that ranges neither
 /// overlap nor leave holes, and that they fill the file. `map` false copies the file instead of mapping it. Errors:
 /// file, format.
-inline std::vector<TensorView> read_safetensors(const std::filesystem::path& path, bool map = true) {
+inline SafetensorsFile read_safetensors(const std::filesystem::path& path, bool map = true) {
     using detail::fail;
     const auto file = std::make_shared<const MappedFile>(path, map);
     const std::uint64_t header_bytes = detail::header_length(*file, path);
@@ -201,9 +224,9 @@ inline std::vector<TensorView> read_safetensors(const std::filesystem::path& pat
     const std::byte* const data = file->data() + 8 + header_bytes;
     const std::uint64_t data_bytes = file->size() - 8 - header_bytes;
 
-    std::vector<TensorView> tensors;
+    SafetensorsFile result;
     std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
-    detail::parse_tensor_header(text, path, [&](const std::string& name, const detail::Json& entry) {
+    detail::parse_tensor_header(text, path, result.metadata, [&](const std::string& name, const detail::Json& entry) {
         const auto dtype_name = detail::get_string(entry, "dtype", path);
         if (!dtype_name) fail(ErrorKind::format, path, ": tensor \"", name, "\" has no \"dtype\"");
         const auto shape = detail::get_sizes(entry, "shape", name, path);
@@ -231,9 +254,10 @@ inline std::vector<TensorView> read_safetensors(const std::filesystem::path& pat
         tensor.bytes = static_cast<std::size_t>(range[1] - range[0]);
         tensor.file = file;
         tensor.path = path;
-        tensors.push_back(std::move(tensor));
+        result.tensors.push_back(std::move(tensor));
         ranges.emplace_back(range[0], range[1]);
     });
+    auto& tensors = result.tensors;
     std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
     const auto twice = std::adjacent_find(tensors.begin(), tensors.end(),
                                           [](const auto& a, const auto& b) { return a.name == b.name; });
@@ -254,85 +278,7 @@ inline std::vector<TensorView> read_safetensors(const std::filesystem::path& pat
     if (end != data_bytes) {
         fail(ErrorKind::format, path, ": tensors should fill ", data_bytes, " bytes of data, given ", end);
     }
-    return tensors;
+    return result;
 }
-
-/// All tensors of a model folder: `model.safetensors`, or the shards that `model.safetensors.index.json` names.
-class Checkpoint {
-public:
-    /// Opens the weights of `folder`. Errors: file (none there), format, unsupported (only another format is there).
-    explicit Checkpoint(const std::filesystem::path& folder, bool map = true) : folder_(folder) {
-        const auto single = folder / "model.safetensors";
-        const auto index = folder / "model.safetensors.index.json";
-        if (detail::is_there(single)) {
-            detail::check_links(single);
-            add(read_safetensors(single, map));
-        } else if (detail::is_there(index)) {
-            add_shards(index, map);
-        } else {
-            for (const char* other :
-                 {"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack"}) {
-                if (detail::is_there(folder / other)) {
-                    detail::fail(ErrorKind::unsupported, folder, " holds its weights as ", other,
-                                 " only: save the model as safetensors (save_pretrained does so)");
-                }
-            }
-            detail::fail(ErrorKind::file, "cannot find ", single);
-        }
-    }
-
-    /// The tensor of that name, or null.
-    const TensorView* find(const std::string& name) const {
-        const auto it = tensors_.find(name);
-        return it == tensors_.end() ? nullptr : &it->second;
-    }
-
-    const std::map<std::string, TensorView>& tensors() const noexcept { return tensors_; }
-    const std::filesystem::path& folder() const noexcept { return folder_; }
-
-    /// Bytes of all tensors together.
-    std::size_t bytes() const noexcept {
-        std::size_t sum = 0;
-        for (const auto& [name, tensor] : tensors_) sum += tensor.bytes;
-        return sum;
-    }
-
-private:
-    void add(std::vector<TensorView> tensors) {
-        for (auto& tensor : tensors) {
-            const auto known = tensors_.find(tensor.name);
-            if (known != tensors_.end()) {
-                detail::fail(ErrorKind::format, "tensor \"", tensor.name, "\" is both in ", known->second.path,
-                             " and in ", tensor.path);
-            }
-            const std::string name = tensor.name;
-            tensors_.emplace(name, std::move(tensor));
-        }
-    }
-
-    void add_shards(const std::filesystem::path& index, bool map) {
-        const detail::JsonDocument json = detail::read_json_object(index);
-        const detail::Json* const weight_map = detail::find(json, "weight_map");
-        if (!weight_map || !weight_map->is_object()) {
-            detail::fail(ErrorKind::format, index, ": \"weight_map\" should map tensor names to files");
-        }
-        std::set<std::string> shards;
-        for (const auto& [name, shard] : weight_map->items()) {
-            if (!shard.is_string()) detail::wrong_type(index, name.c_str(), "a file name", shard);
-            shards.insert(shard.get<std::string>());
-        }
-        for (const auto& shard : shards) add(read_safetensors(detail::inside_folder(folder_, shard, index), map));
-        for (const auto& [name, shard] : weight_map->items()) {
-            const TensorView* const tensor = find(name);
-            if (!tensor || tensor->path.filename() != std::filesystem::path(shard.get<std::string>()).filename()) {
-                detail::fail(ErrorKind::format, index, ": tensor \"", name, "\" should be in ",
-                             shard.get<std::string>(), ", which does not hold it");
-            }
-        }
-    }
-
-    std::filesystem::path folder_;
-    std::map<std::string, TensorView> tensors_;
-};
 
 BERT_NAMESPACE_END

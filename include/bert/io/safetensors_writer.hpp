@@ -1,6 +1,7 @@
-// Writing the safetensors format. Depends on io/json, io/safetensors and io/atomic_file.
+// Writing the safetensors format. Depends on core and io.
 #pragma once
 
+#include <bert/core/buffer.hpp>
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
 #include <bert/io/atomic_file.hpp>
@@ -12,18 +13,20 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 BERT_NAMESPACE_BEGIN
 
-/// A tensor of floats to be written. `fill` puts its values, row-major, into the memory it gets: tensors are made one
-/// at a time, so that a whole model never has to be in memory twice.
-struct FloatTensor {
+/// A tensor to be written. `fill` puts its bytes, row-major and little-endian, into the memory it gets: tensors are
+/// made one at a time, so that a whole model never has to be in memory twice.
+struct NewTensor {
     std::string name;
+    DType dtype = DType::f32;
     std::vector<Index> shape;
-    std::function<void(float*)> fill;
+    std::function<void(std::byte*)> fill;
 
     std::size_t elements() const noexcept {
         std::size_t product = 1;
@@ -32,33 +35,67 @@ struct FloatTensor {
     }
 };
 
-/// Writes tensors of type F32 as one file, in the order of their names, with {"format": "pt"} as metadata, which
-/// transformers asks for. The file appears as a whole or not at all. Errors: file; input (a name given twice); what
-/// `fill` throws.
-inline void write_safetensors(const std::filesystem::path& path, std::vector<FloatTensor> tensors) {
-    std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-    detail::JsonDocument header = detail::Json{{"__metadata__", {{"format", "pt"}}}};
+/// A tensor of type F32 whose values `fill` writes.
+inline NewTensor float_tensor(std::string name, std::vector<Index> shape, std::function<void(float*)> fill) {
+    return {std::move(name), DType::f32, std::move(shape),
+            [fill = std::move(fill)](std::byte* out) { fill(reinterpret_cast<float*>(out)); }};
+}
+
+namespace detail {
+
+/// Name and size of an element type. Errors: input (a type that is not written).
+inline const DTypeInfo& dtype_info(DType dtype) {
+    for (const auto& info : dtypes) {
+        if (info.dtype == dtype) return info;
+    }
+    fail(ErrorKind::input, "a tensor of this type cannot be written");
+}
+
+}  // namespace detail
+
+/// Writes tensors as one file, those of large elements first and else in the order of their names, so that every tensor
+/// is aligned to its elements. `metadata` gets {"format": "pt"} besides, which transformers asks for. The file appears
+/// as a whole or not at all. Errors: file; input (a name given twice), unsupported (a header that readers would
+/// refuse); what `fill` throws.
+inline void write_safetensors(const std::filesystem::path& path, std::vector<NewTensor> tensors,
+                              std::map<std::string, std::string> metadata = {}) {
+    const auto size_of = [](const NewTensor& tensor) { return detail::dtype_info(tensor.dtype).bytes; };
+    std::sort(tensors.begin(), tensors.end(), [&](const auto& a, const auto& b) {
+        return size_of(a) != size_of(b) ? size_of(a) > size_of(b) : a.name < b.name;
+    });
+    metadata["format"] = "pt";
+    detail::JsonDocument header = detail::Json{{"__metadata__", metadata}};
     std::uint64_t offset = 0;
-    for (const FloatTensor& tensor : tensors) {
+    std::size_t largest = 0;
+    for (const NewTensor& tensor : tensors) {
         if (header.contains(tensor.name)) {
             detail::fail(ErrorKind::input, path, ": tensor \"", tensor.name, "\" is given twice");
         }
-        const std::uint64_t end = offset + tensor.elements() * sizeof(float);
-        header[tensor.name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
+        const std::size_t bytes = tensor.elements() * size_of(tensor);
+        const std::uint64_t end = offset + bytes;
+        header[tensor.name] = {
+            {"dtype", detail::dtype_info(tensor.dtype).name}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
         offset = end;
+        largest = std::max(largest, bytes);
     }
-    std::string text = header.dump();
-    text.append((8 - text.size() % 8) % 8, ' ');  // data begins at a multiple of 8 bytes
+    std::string text = header.dump(-1, ' ', false, detail::Json::error_handler_t::replace);
+    // Data begins at a cache line.
+    constexpr std::size_t line = 64;
+    const std::uint64_t length = (text.size() + sizeof(std::uint64_t) + line - 1) / line * line - sizeof(std::uint64_t);
+    text.resize(length, ' ');
+    if (length > detail::max_header_bytes) {
+        detail::fail(ErrorKind::unsupported, path, ": a header of ", length, " bytes; readers take at most ",
+                     detail::max_header_bytes);
+    }
 
     detail::AtomicFile file(path);
-    const std::uint64_t length = text.size();
     file.write(&length, sizeof length);
     file.write(text);
-    std::vector<float> values;
-    for (const FloatTensor& tensor : tensors) {
-        values.resize(tensor.elements());
+    AlignedBuffer<std::byte> values(largest);
+    for (const NewTensor& tensor : tensors) {
+        const std::size_t bytes = tensor.elements() * size_of(tensor);
         tensor.fill(values.data());
-        file.write(values.data(), values.size() * sizeof(float));
+        file.write(values.data(), bytes);
     }
     file.commit();
 }

@@ -1,12 +1,12 @@
 // The files sentence-transformers adds to a model folder (modules.json, pooling, dense, prompts, limits) as a plain
-// struct. Depends on core, io/json and io/paths. Semantics follow sentence-transformers 6.
+// struct. Depends on core and io. Semantics follow sentence-transformers 6.
 #pragma once
 
 #include <bert/core/activation.hpp>
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
 #include <bert/io/json.hpp>
-#include <bert/io/paths.hpp>
+#include <bert/io/model_path.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -37,7 +37,7 @@ enum class Similarity { cosine, dot, euclidean, manhattan };
 
 /// A Dense module: a linear layer over pooled embeddings. Its weights are `folder`/model.safetensors.
 struct DenseConfig {
-    std::filesystem::path folder;
+    ModelPath folder;
     Index in_features = 0;
     Index out_features = 0;
     bool bias = true;
@@ -51,7 +51,7 @@ struct NormalizeConfig {};
 /// What a folder says about making sentence embeddings. A plain transformers folder gives the defaults, as in
 /// sentence-transformers: mean pooling, no normalisation.
 struct SentenceConfig {
-    std::filesystem::path transformer_folder;             ///< where config.json, weights and tokenizer are
+    ModelPath transformer_folder;                         ///< where config.json, weights and tokenizer are
     std::optional<std::size_t> max_seq_length;            ///< of sentence_bert_config.json, in tokens
     bool do_lower_case = false;                           ///< of sentence_bert_config.json
     std::vector<PoolingMode> pooling{PoolingMode::mean};  ///< several are concatenated
@@ -89,7 +89,7 @@ inline PoolingMode pooling_mode(const std::string& name, const std::filesystem::
     fail(ErrorKind::unsupported, path, ": unknown \"pooling_mode\" \"", name, "\"");
 }
 
-inline void read_pooling(const std::filesystem::path& folder, SentenceConfig& config) {
+inline void read_pooling(const ModelPath& folder, SentenceConfig& config) {
     const auto path = folder / "config.json";
     const JsonDocument json = read_json_object(path);
     config.pooling.clear();
@@ -130,7 +130,7 @@ inline Activation dense_activation(const std::string& class_name, const std::fil
 
 /// `features`: what the module should work on, by its name in sentence-transformers; also what it works on where it
 /// does not say.
-inline DenseConfig read_dense(const std::filesystem::path& folder, const char* features = "sentence_embedding") {
+inline DenseConfig read_dense(const ModelPath& folder, const char* features = "sentence_embedding") {
     const auto path = folder / "config.json";
     const JsonDocument json = read_json_object(path);
     DenseConfig dense;
@@ -158,13 +158,13 @@ inline DenseConfig read_dense(const std::filesystem::path& folder, const char* f
 struct ModuleEntry {
     std::string type;  ///< its Python class with the packages, as modules.json writes it
     std::string name;  ///< the class alone
-    std::filesystem::path folder;
+    ModelPath folder;
 };
 
 /// Reads modules.json. Errors: file, format.
-inline std::vector<ModuleEntry> read_module_list(const std::filesystem::path& folder) {
+inline std::vector<ModuleEntry> read_module_list(const ModelPath& folder) {
     const auto path = folder / "modules.json";
-    const JsonDocument list = parse_json(read_folder_file(path, 1 << 20), path);
+    const JsonDocument list = parse_json(read_model_file(path, 1 << 20), path);
     if (!list.is_array() || list.empty()) fail(ErrorKind::format, path, ": expected a list of modules");
     std::vector<ModuleEntry> modules;
     for (const Json& module : list) {
@@ -213,7 +213,7 @@ inline const char* served_by(const std::vector<ModuleEntry>& modules) {
     return "";
 }
 
-inline void read_modules(const std::filesystem::path& folder, SentenceConfig& config) {
+inline void read_modules(const ModelPath& folder, SentenceConfig& config) {
     const auto path = folder / "modules.json";
     const std::vector<ModuleEntry> modules = read_module_list(folder);
     bool pooled = false;
@@ -245,7 +245,7 @@ inline void read_modules(const std::filesystem::path& folder, SentenceConfig& co
     }
 }
 
-inline void read_sentence_settings(const std::filesystem::path& folder, SentenceConfig& config) {
+inline void read_sentence_settings(const ModelPath& folder, SentenceConfig& config) {
     const auto path = folder / "config_sentence_transformers.json";
     if (!is_there(path)) return;
     const JsonDocument json = read_json_object(path);
@@ -276,12 +276,14 @@ inline void read_sentence_settings(const std::filesystem::path& folder, Sentence
     }
 }
 
+/// Older folders name the file after the architecture; the first that exists counts.
+inline constexpr const char* limit_files[] = {"sentence_bert_config.json",       "sentence_roberta_config.json",
+                                              "sentence_distilbert_config.json", "sentence_camembert_config.json",
+                                              "sentence_albert_config.json",     "sentence_xlm-roberta_config.json",
+                                              "sentence_xlnet_config.json"};
+
 inline void read_limits(SentenceConfig& config) {
-    // Older folders name the file after the architecture; the first that exists counts.
-    for (const char* name :
-         {"sentence_bert_config.json", "sentence_roberta_config.json", "sentence_distilbert_config.json",
-          "sentence_camembert_config.json", "sentence_albert_config.json", "sentence_xlm-roberta_config.json",
-          "sentence_xlnet_config.json"}) {
+    for (const char* name : limit_files) {
         const auto path = config.transformer_folder / name;
         if (!is_there(path)) continue;
         const JsonDocument json = read_json_object(path);
@@ -297,13 +299,13 @@ inline void read_limits(SentenceConfig& config) {
 
 /// Where config.json, weights and tokenizer of a folder are: what modules.json names first, or the folder itself.
 /// Errors: file, format.
-inline std::filesystem::path transformer_folder(const std::filesystem::path& folder) {
+inline ModelPath transformer_folder(const ModelPath& folder) {
     detail::check_folder(folder);
     return detail::is_there(folder / "modules.json") ? detail::read_module_list(folder).front().folder : folder;
 }
 
 /// Reads what `folder` says about sentence embeddings. Errors: file, format, unsupported (other modules).
-inline SentenceConfig load_sentence_config(const std::filesystem::path& folder) {
+inline SentenceConfig load_sentence_config(const ModelPath& folder) {
     detail::check_folder(folder);
     SentenceConfig config;
     config.transformer_folder = folder;

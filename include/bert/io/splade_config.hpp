@@ -17,7 +17,7 @@ BERT_NAMESPACE_BEGIN
 
 /// How word scores of tokens become one sparse vector. A plain folder of `transformers` gives the defaults.
 struct SpladeConfig {
-    std::filesystem::path transformer_folder;    ///< where config.json, weights and tokenizer are
+    ModelPath transformer_folder;                ///< where config.json, weights and tokenizer are
     std::optional<std::size_t> max_seq_length;   ///< of sentence_bert_config.json, in tokens
     bool do_lower_case = false;                  ///< of sentence_bert_config.json
     bool sum = false;                            ///< add the scores of all tokens instead of taking the highest
@@ -28,7 +28,7 @@ struct SpladeConfig {
 };
 
 /// Reads it. Errors: file, format, unsupported (other modules than a Transformer and a SpladePooling).
-inline SpladeConfig load_splade_config(const std::filesystem::path& folder) {
+inline SpladeConfig load_splade_config(const ModelPath& folder) {
     detail::check_folder(folder);
     SentenceConfig sentence;
     sentence.transformer_folder = folder;

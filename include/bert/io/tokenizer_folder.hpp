@@ -1,11 +1,12 @@
 // Opening the tokenizer of a model folder: tokenizer.json, or vocab.txt with the small JSON files beside it.
-// Depends on io/tokenizer_json.hpp and io/paths.hpp.
+// Depends on io.
 #pragma once
 
 #include <bert/config.hpp>
 #include <bert/error.hpp>
 #include <bert/io/json.hpp>
-#include <bert/io/paths.hpp>
+#include <bert/io/model_path.hpp>
+#include <bert/io/packed_vocabulary.hpp>
 #include <bert/io/tokenizer_config.hpp>
 #include <bert/io/tokenizer_json.hpp>
 
@@ -18,7 +19,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -66,10 +66,16 @@ inline std::string_view trim_end(std::string_view line) {
 }
 
 /// Reads vocab.txt: the token of line n (from 0) has id n. Whitespace at the end of a line does not count, an empty
-/// line uses up its number, and of equal lines the last wins.
-inline void read_vocabulary_text(const std::filesystem::path& path, TokenizerConfig& config) {
-    const std::string content = read_file(path, std::uintmax_t{64} << 20);
+/// line uses up its number, and of equal lines the last wins. (Model files store the vocabulary apart.)
+inline void read_vocabulary_text(const ModelPath& path, TokenizerConfig& config) {
+    const std::string content = read_model_file(path, std::uintmax_t{64} << 20);
     config.source = path.string();
+    if (path.archive()) {
+        config.vocabulary = unpack_vocabulary(path.archive()->vocabulary, path.archive()->path);
+        std::sort(config.vocabulary.begin(), config.vocabulary.end(),
+                  [](const auto& a, const auto& b) { return a.token < b.token; });
+        return;
+    }
     std::vector<std::pair<std::string_view, std::int32_t>> lines;
     std::optional<std::int32_t> last_empty;  // alone, for a file of line feeds has as many lines as bytes
     std::int32_t id = 0;
@@ -93,7 +99,7 @@ class TokenizerFolder {
 public:
     TokenizerFolder() = default;
 
-    explicit TokenizerFolder(const std::filesystem::path& folder) {
+    explicit TokenizerFolder(const ModelPath& folder) {
         load(folder / "tokenizer_config.json", settings_);
         // Since tokenizer_config.json lists the added tokens itself, the two older files no longer count.
         if (find(settings_.json, "added_tokens_decoder")) return;
@@ -132,7 +138,7 @@ public:
 
 private:
     struct File {
-        std::filesystem::path path;
+        ModelPath path;
         JsonDocument json = Json::object();
     };
 
@@ -145,7 +151,7 @@ private:
                                                                                          {"cls_token", "[CLS]"},
                                                                                          {"mask_token", "[MASK]"}}};
 
-    static void load(const std::filesystem::path& path, File& file) {
+    static void load(const ModelPath& path, File& file) {
         file.path = path;
         if (is_there(path)) file.json = read_json_object(path);
     }
@@ -253,15 +259,14 @@ private:
 
 }  // namespace detail
 
-/// Reads the tokenizer of a model folder, of one tokenizer.json, or of one vocabulary (a file whose name ends in
-/// ".txt"). In a folder tokenizer.json decides everything but the names of special tokens and the maximal length, which
+/// Reads the tokenizer of a model, of one tokenizer.json, or of one vocabulary (a file whose name ends in ".txt"). In a
+/// folder tokenizer.json decides everything but the names of special tokens and the maximal length, which
 /// only tokenizer_config.json and special_tokens_map.json know; without it the result is what transformers'
 /// BertTokenizer makes of vocab.txt. Errors: file, format, vocabulary, unsupported.
-inline TokenizerConfig load_tokenizer_config(const std::filesystem::path& path) {
-    std::error_code ec;
+inline TokenizerConfig load_tokenizer_config(const ModelPath& path) {
     TokenizerConfig config;
-    const bool is_folder = std::filesystem::is_directory(path, ec);
-    if (!is_folder && path.extension() != ".txt") {
+    const bool is_folder = detail::is_folder(path);
+    if (!is_folder && std::filesystem::path(path).extension() != ".txt") {
         detail::read_tokenizer_json(path, config);
         return config;
     }
@@ -269,11 +274,9 @@ inline TokenizerConfig load_tokenizer_config(const std::filesystem::path& path) 
     const detail::TokenizerFolder folder = is_folder ? detail::TokenizerFolder(path) : detail::TokenizerFolder();
     folder.read_names(config);
     if (is_folder && detail::is_there(path / "tokenizer.json")) {
-        detail::check_links(path / "tokenizer.json");
         detail::read_tokenizer_json(path / "tokenizer.json", config);
     } else if (!is_folder || detail::is_there(path / "vocab.txt")) {
-        const std::filesystem::path vocabulary = is_folder ? path / "vocab.txt" : path;
-        if (is_folder) detail::check_links(vocabulary);
+        const ModelPath vocabulary = is_folder ? path / "vocab.txt" : path;
         detail::read_vocabulary_text(vocabulary, config);
         folder.complete(config, vocabulary);
     } else {

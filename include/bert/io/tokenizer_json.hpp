@@ -1,10 +1,11 @@
-// Reading tokenizer.json, the one-file form that Hugging Face's tokenizers writes. Depends on io/json.hpp and
-// io/tokenizer_config.hpp.
+// Reading tokenizer.json, the one-file form that Hugging Face's tokenizers writes. Depends on io.
 #pragma once
 
 #include <bert/config.hpp>
 #include <bert/error.hpp>
 #include <bert/io/json.hpp>
+#include <bert/io/model_path.hpp>
+#include <bert/io/packed_vocabulary.hpp>
 #include <bert/io/tokenizer_config.hpp>
 
 #include <algorithm>
@@ -236,9 +237,9 @@ private:
     bool in_entry_ = false;
 };
 
-/// `filter` holds the vocabulary, which `model` lacks.
+/// `filter` holds the vocabulary, which `model` lacks. (Model files store it apart.)
 inline void read_word_piece_model(const Json& model, VocabularyFilter& filter, TokenizerConfig& config,
-                                  const std::filesystem::path& path) {
+                                  const ModelPath& path) {
     // Files written before models carried a type are told by their fields.
     const auto type = get_string(model, "type", path);
     if (type ? *type != "WordPiece" : model.contains("merges") || !model.contains("continuing_subword_prefix")) {
@@ -249,6 +250,10 @@ inline void read_word_piece_model(const Json& model, VocabularyFilter& filter, T
     const auto longest = get_integer(model, "max_input_chars_per_word", path, 0, std::int64_t{1} << 53);
     if (!longest) fail(ErrorKind::format, path, ": \"max_input_chars_per_word\" is missing");
     config.max_input_chars_per_word = static_cast<std::size_t>(*longest);
+    if (path.archive() && !path.archive()->vocabulary.empty()) {
+        config.vocabulary = unpack_vocabulary(path.archive()->vocabulary, path.archive()->path);
+        return;
+    }
     require(model, "vocab", Json::value_t::object, path);
     if (filter.wrong) read_id(filter.wrong->second, filter.wrong->first, path);
     config.vocabulary = std::move(filter.entries);
@@ -266,9 +271,9 @@ inline void read_decoder(const Json& json, DecoderConfig& config, const std::fil
 
 /// Reads tokenizer.json. Truncation and padding written there are defaults of one library's calls, not part of the
 /// tokenizer, and are read over.
-inline void read_tokenizer_json(const std::filesystem::path& path, TokenizerConfig& config) {
+inline void read_tokenizer_json(const ModelPath& path, TokenizerConfig& config) {
     VocabularyFilter filter;
-    const JsonDocument json = parse_json_object(read_file(path, json_limit), path, std::ref(filter));
+    const JsonDocument json = parse_json_object(read_model_file(path, json_limit), path, std::ref(filter));
     config.source = path.string();
     if (const auto version = get_string(json, "version", path); version && *version != "1.0") {
         fail(ErrorKind::unsupported, path, ": version \"", *version, "\"; supported is 1.0");

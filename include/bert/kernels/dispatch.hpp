@@ -19,6 +19,9 @@ BERT_NAMESPACE_BEGIN
 // Defined in the library bert::compiled.
 std::vector<const KernelTable<float>*> available_float_kernels();
 std::vector<const KernelTable<double>*> available_double_kernels();
+void quantize_int8(const float* weights, std::ptrdiff_t rows, std::ptrdiff_t features, std::int8_t* values,
+                   float* scales);
+bool fits_int8(const std::int8_t* values, std::ptrdiff_t rows, std::ptrdiff_t features);
 
 BERT_NAMESPACE_END
 
@@ -35,6 +38,7 @@ BERT_NAMESPACE_END
 #include <bert/kernels/neon_bf16.hpp>
 #include <bert/kernels/neon_dotprod.hpp>
 #include <bert/kernels/neon_i8mm.hpp>
+#include <bert/kernels/quantize.hpp>
 #include <bert/kernels/scalar.hpp>
 #include <bert/kernels/sse2.hpp>
 
@@ -44,6 +48,45 @@ BERT_NAMESPACE_END
 #else
 #define BERT_DETAIL_INLINE inline
 #endif
+
+BERT_NAMESPACE_BEGIN
+
+/// Makes 8-bit weights of floats (rows x features, contiguous, finite): scales times values are the nearest to them
+/// with one scale for int8_block features of a row, and neighbours (2i, 2i + 1) whose magnitudes add up to 128 at most.
+/// values: rows x features; scales: rows x int8_blocks(features).
+BERT_DETAIL_INLINE void quantize_int8(const float* weights, std::ptrdiff_t rows, std::ptrdiff_t features,
+                                      std::int8_t* values, float* scales) {
+    quantize::rows(weights, rows, features, values, scales);
+}
+
+/// Whether the magnitudes of neighbours add up to 128 at most, as kernels need it.
+BERT_DETAIL_INLINE bool fits_int8(const std::int8_t* values, std::ptrdiff_t rows, std::ptrdiff_t features) {
+    return quantize::fits(values, rows, features);
+}
+
+BERT_NAMESPACE_END
+
+#endif
+
+BERT_NAMESPACE_BEGIN
+
+/// Packs weights (out_features x in_features, contiguous), which are quantised first where W is of 8 bits.
+template <class T, class W>
+void pack_weights(const LinearKernel<T, W>& kernel, const T* weights, std::ptrdiff_t out_features,
+                  std::ptrdiff_t in_features, W* packed) {
+    if constexpr (std::is_same_v<W, std::int8_t>) {
+        std::vector<std::int8_t> values(static_cast<std::size_t>(out_features * in_features));
+        std::vector<float> scales(static_cast<std::size_t>(out_features * int8_blocks(in_features)));
+        quantize_int8(weights, out_features, in_features, values.data(), scales.data());
+        kernel.pack({values.data(), scales.data()}, out_features, in_features, packed);
+    } else {
+        kernel.pack(weights, out_features, in_features, packed);
+    }
+}
+
+BERT_NAMESPACE_END
+
+#if !defined(BERT_COMPILED)
 
 BERT_NAMESPACE_BEGIN
 
@@ -60,7 +103,7 @@ bool products_agree(const KernelTable<float>& a, const KernelTable<float>& b, fl
     const auto multiply = [&](const KernelTable<float>& table) {
         const LinearKernel<float, W>& kernel = linear_kernel<W>(table);
         std::vector<W> packed(kernel.packed_size(out, in));
-        kernel.pack(weights.data(), out, in, packed.data());
+        pack_weights(kernel, weights.data(), out, in, packed.data());
         const std::vector<float> bias(static_cast<std::size_t>(padded_size(kernel, out)));
         std::vector<float> y(rows * out);
         std::vector<std::byte> scratch(kernel.scratch_size(rows, in) + 64);

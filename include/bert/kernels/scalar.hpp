@@ -89,7 +89,7 @@ struct Plain {
 /// another, then each one's scales, of block after block.
 template <class T>
 struct Int8 {
-    static std::ptrdiff_t blocks(std::ptrdiff_t in_features) { return (in_features + int8_block - 1) / int8_block; }
+    static std::ptrdiff_t blocks(std::ptrdiff_t in_features) { return int8_blocks(in_features); }
     static std::ptrdiff_t panel_size(std::ptrdiff_t in_features) {
         return panel_width * (in_features + blocks(in_features) * static_cast<std::ptrdiff_t>(sizeof(float)));
     }
@@ -98,17 +98,14 @@ struct Int8 {
         return static_cast<std::size_t>(panels(out_features) * panel_size(in_features));
     }
 
-    static void pack(const T* weights, std::ptrdiff_t out_features, std::ptrdiff_t in_features, std::int8_t* packed) {
+    static void pack(Int8Rows weights, std::ptrdiff_t out_features, std::ptrdiff_t in_features, std::int8_t* packed) {
         std::fill_n(packed, packed_size(out_features, in_features), std::int8_t(0));
         for (std::ptrdiff_t j = 0; j < out_features; ++j) {
+            const Int8Rows row = skip_rows(weights, j, in_features);
             std::int8_t* const panel = packed + j / panel_width * panel_size(in_features);
-            for (std::ptrdiff_t block = 0; block < blocks(in_features); ++block) {
-                const std::ptrdiff_t first = block * int8_block;
-                const std::ptrdiff_t size = std::min(int8_block, in_features - first);
-                const float scale =
-                    pack_block(weights + j * in_features + first, size, panel + j % panel_width * in_features + first);
-                std::memcpy(scale_at(panel, j % panel_width, block, in_features), &scale, sizeof scale);
-            }
+            std::copy_n(row.values, in_features, panel + j % panel_width * in_features);
+            std::memcpy(scale_at(panel, j % panel_width, 0, in_features), row.scales,
+                        static_cast<std::size_t>(blocks(in_features)) * sizeof(float));
         }
     }
 
@@ -132,21 +129,6 @@ private:
     static Byte* scale_at(Byte* panel, std::ptrdiff_t j, std::ptrdiff_t block, std::ptrdiff_t in_features) {
         return panel + panel_width * in_features +
                (j * blocks(in_features) + block) * static_cast<std::ptrdiff_t>(sizeof(float));
-    }
-
-    /// Quantises the weights of a block; returns their scale.
-    static float pack_block(const T* weights, std::ptrdiff_t size, std::int8_t* packed) {
-        const auto magnitude = [&](std::ptrdiff_t k) {
-            return k < size ? std::abs(static_cast<float>(weights[k])) : 0;
-        };
-        float largest = 0.0f;
-        for (std::ptrdiff_t k = 0; k < size; k += 2) largest = std::max(largest, magnitude(k) + magnitude(k + 1));
-        const float scale = largest / 127.0f;
-        for (std::ptrdiff_t k = 0; k < size; ++k) {
-            const float scaled = scale > 0.0f ? static_cast<float>(weights[k]) / scale : 0.0f;
-            packed[k] = static_cast<std::int8_t>(scaled + (scaled < 0.0f ? -0.5f : 0.5f));
-        }
-        return scale;
     }
 
     static void add_block(const T* row, std::ptrdiff_t block, std::ptrdiff_t in_features, const std::int8_t* panel,

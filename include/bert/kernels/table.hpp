@@ -53,6 +53,34 @@ struct AttentionArguments {
     std::ptrdiff_t out_stride;
 };
 
+/// Input features that share a scale where weights and activations are quantised to 8 bits: few enough for outliers to
+/// harm few others, enough for the integers to do most of the work. A multiple of 16.
+inline constexpr std::ptrdiff_t int8_block = 192;
+
+/// Blocks of a row, of which the last may be shorter.
+inline constexpr std::ptrdiff_t int8_blocks(std::ptrdiff_t features) {
+    return (features + int8_block - 1) / int8_block;
+}
+
+/// Contiguous rows of 8-bit weights from quantize_int8(): values times the scale of their block.
+struct Int8Rows {
+    const std::int8_t* values;  ///< rows x features
+    const float* scales;        ///< rows x int8_blocks(features)
+};
+
+/// The rows that weights of type W are packed from.
+template <class T, class W>
+using PackSource = std::conditional_t<std::is_same_v<W, std::int8_t>, Int8Rows, const T*>;
+
+/// `rows` without the first `count` of them.
+inline Int8Rows skip_rows(Int8Rows rows, std::ptrdiff_t count, std::ptrdiff_t features) {
+    return {rows.values + count * features, rows.scales + count * int8_blocks(features)};
+}
+template <class T>
+const T* skip_rows(const T* rows, std::ptrdiff_t count, std::ptrdiff_t features) {
+    return rows + count * features;
+}
+
 /// Products with weights of type W. Weights are packed into panels: panel_width outputs side by side, for one input
 /// feature (or as many as one instruction takes) after another, the last panel filled up with zeros.
 ///
@@ -64,8 +92,7 @@ struct LinearKernel {
     std::ptrdiff_t panel_width;
     /// Values of W that packed weights take.
     std::size_t (*packed_size)(std::ptrdiff_t out_features, std::ptrdiff_t in_features);
-    /// weights: out_features x in_features, contiguous.
-    void (*pack)(const T* weights, std::ptrdiff_t out_features, std::ptrdiff_t in_features, W* packed);
+    void (*pack)(PackSource<T, W> weights, std::ptrdiff_t out_features, std::ptrdiff_t in_features, W* packed);
     /// Bytes of scratch memory that run() needs.
     std::size_t (*scratch_size)(std::ptrdiff_t rows, std::ptrdiff_t in_features);
     void (*run)(const LinearArguments<T, W>& arguments);
@@ -78,10 +105,6 @@ struct AttentionKernel {
     std::size_t (*scratch_size)(std::ptrdiff_t keys, std::ptrdiff_t head_dim);
     void (*run)(const AttentionArguments<T>& arguments);
 };
-
-/// Input features that share a scale where weights and activations are quantised to 8 bits: few enough for outliers to
-/// harm few others, enough for the integers to do most of the work. A multiple of 16.
-inline constexpr std::ptrdiff_t int8_block = 192;
 
 /// What the layers call. T is the type of activations.
 ///

@@ -1,10 +1,11 @@
 // A BERT model whose type of weights is a value instead of a template argument. Depends on model/bert_model.
 #pragma once
 
+#include <bert/io/model_path.hpp>
 #include <bert/model/bert_model.hpp>
 
 #include <cstdint>
-#include <filesystem>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -13,13 +14,21 @@ BERT_NAMESPACE_BEGIN
 /// The types of weights to choose from at run time; see Linear for what they mean.
 enum class WeightType { float32, bfloat16, int8 };
 
+/// The type to compute with: `wanted`, else what the model was converted for, else float32.
+inline WeightType choose_weights(const std::optional<WeightType>& wanted, const ModelPath& model) {
+    if (wanted) return *wanted;
+    const StorageType storage = model.archive() ? model.archive()->storage : StorageType::float32;
+    if (storage == StorageType::int8) return WeightType::int8;
+    return storage == StorageType::bfloat16 ? WeightType::bfloat16 : WeightType::float32;
+}
+
 /// One of BertModel<float>, BertModel<bfloat16> and BertModel<std::int8_t>, with what they have in common.
 class AnyBertModel {
 public:
-    /// See BertModel::load().
-    static AnyBertModel load(const std::filesystem::path& folder, WeightType weights = WeightType::float32,
+    /// See BertModel::load(); for `weights`, choose_weights().
+    static AnyBertModel load(const ModelPath& folder, const std::optional<WeightType>& weights = std::nullopt,
                              const LoadOptions& options = {}) {
-        switch (weights) {
+        switch (choose_weights(weights, folder)) {
             case WeightType::bfloat16: return AnyBertModel(BertModel<bfloat16>::load(folder, options));
             case WeightType::int8: return AnyBertModel(BertModel<std::int8_t>::load(folder, options));
             case WeightType::float32: break;

@@ -3,16 +3,16 @@
 
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
+#include <bert/io/checkpoint.hpp>
 #include <bert/io/model_config.hpp>
+#include <bert/io/model_path.hpp>
 #include <bert/io/paths.hpp>
-#include <bert/io/safetensors.hpp>
 #include <bert/model/weights.hpp>
 #include <bert/nn/batch.hpp>
 #include <bert/nn/embeddings.hpp>
 #include <bert/nn/encoder.hpp>
 #include <bert/nn/pooler.hpp>
 
-#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -77,9 +77,9 @@ public:
         }
     }
 
-    /// Opens a folder as Hugging Face publishes it: config.json and model.safetensors (or its shards).
+    /// Opens a model: config.json and model.safetensors (or its shards) of a folder, or one file; see ModelPath.
     /// Errors: file, format, shape, unsupported; see the parts.
-    static BertModel load(const std::filesystem::path& folder, const LoadOptions& options = {}) {
+    static BertModel load(const ModelPath& folder, const LoadOptions& options = {}) {
         detail::check_folder(folder);
         ModelConfig config = load_model_config(folder);
         const Checkpoint checkpoint(folder, options.memory_map);
@@ -97,7 +97,7 @@ public:
         const Index hidden = config.hidden_size;
         const double epsilon = config.layer_norm_eps;
 
-        auto embeddings = weights.embeddings<Scalar>(config);
+        auto embeddings = weights.embeddings<W>(config);
         std::vector<EncoderLayer<W>> layers;
         for (Index i = 0; i < config.num_hidden_layers; ++i) {
             const std::string layer = "encoder.layer." + std::to_string(i);

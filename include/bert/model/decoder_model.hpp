@@ -48,7 +48,7 @@ public:
                              const std::string& kernels = {}) {
         Weights body(checkpoint, prefix + "bert.", kernels);
         Weights head(checkpoint, prefix, kernels);
-        Embeddings<Scalar> embeddings = body.embeddings<Scalar>(config);
+        Embeddings<Scalar> embeddings = body.embeddings<W>(config);
         std::vector<DecoderLayer<W>> layers;
         for (Index i = 0; i < config.num_hidden_layers; ++i) layers.push_back(load_layer(config, body, i));
         body.check_all_used();

@@ -4,7 +4,7 @@
 
 #include <bert/core/activation.hpp>
 #include <bert/error.hpp>
-#include <bert/io/safetensors.hpp>
+#include <bert/io/checkpoint.hpp>
 #include <bert/io/sentence_config.hpp>
 #include <bert/model/bert_model.hpp>
 #include <bert/model/weights.hpp>

@@ -3,9 +3,10 @@
 #pragma once
 
 #include <bert/error.hpp>
+#include <bert/io/checkpoint.hpp>
 #include <bert/io/decoder_config.hpp>
 #include <bert/io/model_config.hpp>
-#include <bert/io/safetensors.hpp>
+#include <bert/io/model_path.hpp>
 #include <bert/io/sentence_config.hpp>
 #include <bert/model/any_bert_model.hpp>
 #include <bert/model/weights.hpp>
@@ -14,7 +15,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -103,7 +103,7 @@ inline bool has_head(const ModelConfig& config, const Checkpoint& checkpoint, Ta
 }
 
 /// Whether what sentence-transformers wrote into a folder, if it did, is for a task.
-inline bool fits_modules(const std::filesystem::path& folder, Task task) {
+inline bool fits_modules(const ModelPath& folder, Task task) {
     if (!is_there(folder / "modules.json")) return true;
     const ModuleLayout layout = module_layout(read_module_list(folder));
     switch (task) {
@@ -118,8 +118,8 @@ inline bool fits_modules(const std::filesystem::path& folder, Task task) {
 }  // namespace detail
 
 /// The tasks that a folder can be opened for. Errors: file, format, unsupported (a folder of no kind that is known).
-inline std::vector<Task> served_tasks(const std::filesystem::path& folder) {
-    const auto transformer = transformer_folder(folder);
+inline std::vector<Task> served_tasks(const ModelPath& folder) {
+    const ModelPath transformer = transformer_folder(folder);
     if (transformer == folder && is_encoder_decoder(folder)) return {Task::text2text_generation};
     if (transformer == folder && is_decoder(folder)) return {Task::text_generation};
     const ModelConfig config = load_model_config(transformer);
@@ -139,7 +139,7 @@ namespace detail {
 
 /// Fails because a folder lacks what a task needs, and says what it serves instead. Errors: those of served_tasks();
 /// unsupported.
-[[noreturn]] inline void fail_without(const std::filesystem::path& folder, const std::string& lacks) {
+[[noreturn]] inline void fail_without(const ModelPath& folder, const std::string& lacks) {
     std::string others;
     for (const Task other : served_tasks(folder)) others += (others.empty() ? "" : ", ") + to_string(other);
     fail(ErrorKind::unsupported, folder, ": ", lacks, others.empty() ? "" : "; it serves: ", others);
@@ -151,7 +151,7 @@ namespace detail {
 class HeadFolder {
 public:
     /// Errors: file, format, unsupported; unsupported too where the folder has no head for `task`.
-    HeadFolder(const std::filesystem::path& folder, Task task, const LoadOptions& options = {})
+    HeadFolder(const ModelPath& folder, Task task, const LoadOptions& options = {})
         : config_(load_model_config(folder)), checkpoint_(folder, options.memory_map), kernels_(options.kernels) {
         if (detail::has_head(config_, checkpoint_, task)) return;
         std::string architectures;

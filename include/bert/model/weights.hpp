@@ -7,14 +7,18 @@
 #include <bert/core/float16.hpp>
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
+#include <bert/io/checkpoint.hpp>
 #include <bert/io/model_config.hpp>
-#include <bert/io/safetensors.hpp>
+#include <bert/io/tensor_values.hpp>
 #include <bert/nn/embeddings.hpp>
 #include <bert/nn/linear.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <set>
 #include <string>
@@ -29,20 +33,6 @@ namespace detail {
 
 inline bool starts_with(std::string_view text, std::string_view prefix) {
     return text.substr(0, prefix.size()) == prefix;
-}
-
-/// Converts `count` stored values of type Stored to T.
-template <class Stored, class T>
-void convert_values(const std::byte* source, std::size_t count, T* out) {
-    if constexpr (std::is_same_v<Stored, T>) {
-        if (count > 0) std::memcpy(out, source, count * sizeof(T));
-    } else {
-        for (std::size_t i = 0; i < count; ++i) {
-            Stored value;
-            std::memcpy(&value, source + i * sizeof(Stored), sizeof(Stored));
-            out[i] = static_cast<T>(static_cast<float>(value));
-        }
-    }
 }
 
 }  // namespace detail
@@ -96,15 +86,25 @@ public:
         return values;
     }
 
-    /// An embedding table that stays in the file: whether its values are finite is seen when they are looked up.
-    /// Errors: as matrix(), but for that.
+    /// An embedding table that stays in the file and whose values are rounded to type W when they are looked up, as
+    /// those of a dense layer when it is packed; whether they are finite is seen then. Errors: as matrix(), but for
+    /// that.
+    template <class W>
     EmbeddingTable table(const std::string& name, Index rows, Index cols) {
+        using Format = EmbeddingTable::Format;
+        using Rounding = EmbeddingTable::Rounding;
         const TensorView& tensor = get(name, {rows, cols});
-        const auto format = tensor.dtype == DType::f16    ? EmbeddingTable::Format::f16
-                            : tensor.dtype == DType::bf16 ? EmbeddingTable::Format::bf16
-                                                          : EmbeddingTable::Format::f32;
+        if (tensor.dtype == DType::i8) check_int8_block(tensor);
+        const auto format = tensor.dtype == DType::f16    ? Format::f16
+                            : tensor.dtype == DType::bf16 ? Format::bf16
+                            : tensor.dtype == DType::i8   ? Format::int8
+                            : tensor.dtype == DType::q8_0 ? Format::q8_0
+                                                          : Format::f32;
+        const auto rounding = std::is_same_v<W, std::int8_t> ? Rounding::int8
+                              : std::is_same_v<W, bfloat16>  ? Rounding::bfloat16
+                                                             : Rounding::none;
         return EmbeddingTable(tensor.data, format, rows, cols, tensor.file,
-                              tensor.path.string() + ": tensor \"" + tensor.name + "\"");
+                              tensor.path.string() + ": tensor \"" + tensor.name + "\"", rounding, tensor.scales);
     }
 
     /// The dense layers `names` (each "<name>.weight" and "<name>.bias", in_features -> out_features) as one layer
@@ -122,28 +122,19 @@ public:
                         Index out_features) {
         using Scalar = typename Linear<W>::Scalar;
         // Nothing is allocated before all sizes have been found to be those of tensors in the file.
-        std::vector<std::pair<const TensorView*, const TensorView*>> tensors;
+        std::vector<const TensorView*> tensors;
+        std::vector<const TensorView*> biases;
         for (const auto& [weight, bias] : names) {
-            const TensorView& weight_tensor = get(weight, {out_features, in_features});
-            tensors.emplace_back(&weight_tensor, bias.empty() ? nullptr : &get(bias, {out_features}));
+            tensors.push_back(&get(weight, {out_features, in_features}));
+            biases.push_back(bias.empty() ? nullptr : &get(bias, {out_features}));
         }
-        std::vector<RowMatrix<Scalar>> converted(tensors.size());  // of those that are not read in place
-        std::vector<typename Linear<W>::WeightRows> weights;
         Vector<Scalar> bias = Vector<Scalar>::Zero(static_cast<Index>(names.size()) * out_features);
         for (std::size_t i = 0; i < tensors.size(); ++i) {
-            const auto& [weight, part_of_bias] = tensors[i];
-            const auto* values = in_place<Scalar>(*weight);
-            if (!values) {
-                converted[i].resize(out_features, in_features);
-                convert(*weight, converted[i].data());
-                values = converted[i].data();
-            }
-            weights.emplace_back(values, out_features, in_features, Eigen::OuterStride<>(in_features));
-            if (part_of_bias) convert(*part_of_bias, bias.data() + static_cast<Index>(i) * out_features);
+            if (biases[i]) convert(*biases[i], bias.data() + static_cast<Index>(i) * out_features);
         }
-        Linear<W> linear(weights, bias, choose_kernels<Scalar>(kernels_), arena_);
+        Linear<W> linear = pack<W>(tensors, in_features, out_features, bias);
         // The values were packed: the file's own copy need not stay in memory.
-        for (const auto& [weight, part_of_bias] : tensors) weight->file->drop_pages(weight->data, weight->bytes);
+        for (const TensorView* weight : tensors) weight->file->drop_pages(weight->data, weight->bytes);
         return linear;
     }
 
@@ -154,20 +145,22 @@ public:
                             choose_kernels<T>(kernels_));
     }
 
-    /// The embeddings of a model; those without token types get one, which adds nothing. Errors: as matrix().
-    template <class T>
-    Embeddings<T> embeddings(const ModelConfig& config) {
+    /// The embeddings of a model with weights of type W; those without token types get one, which adds nothing. Errors:
+    /// as matrix().
+    template <class W>
+    Embeddings<typename Linear<W>::Scalar> embeddings(const ModelConfig& config) {
+        using T = typename Linear<W>::Scalar;
         const Index hidden = config.hidden_size;
         const auto types = [&] {
             if (config.type_vocab_size > 0) {
-                return table("embeddings.token_type_embeddings.weight", config.type_vocab_size, hidden);
+                return table<W>("embeddings.token_type_embeddings.weight", config.type_vocab_size, hidden);
             }
             const auto zeros =
                 std::make_shared<std::vector<std::byte>>(static_cast<std::size_t>(hidden) * sizeof(float));
             return EmbeddingTable(zeros->data(), EmbeddingTable::Format::f32, 1, hidden, zeros, "no token types");
         };
-        return Embeddings<T>(table("embeddings.word_embeddings.weight", config.vocab_size, hidden),
-                             table("embeddings.position_embeddings.weight", config.max_position_embeddings, hidden),
+        return Embeddings<T>(table<W>("embeddings.word_embeddings.weight", config.vocab_size, hidden),
+                             table<W>("embeddings.position_embeddings.weight", config.max_position_embeddings, hidden),
                              types(), layer_norm<T>("embeddings.LayerNorm", hidden, config.layer_norm_eps));
     }
 
@@ -225,12 +218,63 @@ private:
             detail::fail(ErrorKind::shape, tensor->path, ": tensor \"", tensor->name, "\" should be ", to_string(shape),
                          ", given ", to_string(tensor->shape));
         }
-        if (tensor->dtype != DType::f32 && tensor->dtype != DType::f16 && tensor->dtype != DType::bf16) {
-            detail::fail(ErrorKind::unsupported, tensor->path, ": tensor \"", tensor->name,
-                         "\" should be of type F32, F16 or BF16, given ", tensor->dtype_name);
-        }
+        detail::check_readable(*tensor);
         used_.insert(tensor->name);
         return *tensor;
+    }
+
+    template <class W>
+    Linear<W> pack(const std::vector<const TensorView*>& tensors, Index in_features, Index out_features,
+                   const Vector<typename Linear<W>::Scalar>& bias) {
+        using Scalar = typename Linear<W>::Scalar;
+        const auto& kernels = choose_kernels<Scalar>(kernels_);
+        if constexpr (std::is_same_v<W, std::int8_t>) {
+            const auto is_int8 = [](const TensorView* tensor) { return tensor->dtype == DType::i8; };
+            if (std::all_of(tensors.begin(), tensors.end(), is_int8)) {
+                std::vector<std::vector<float>> scales;
+                std::vector<Int8Rows> parts;
+                for (const TensorView* tensor : tensors) {
+                    scales.push_back(read_scales(*tensor));
+                    parts.push_back({reinterpret_cast<const std::int8_t*>(tensor->data), scales.back().data()});
+                }
+                return Linear<W>(parts, in_features, out_features, bias, kernels, arena_);
+            }
+        }
+        std::vector<RowMatrix<Scalar>> converted(tensors.size());  // of those that are not read in place
+        std::vector<typename Linear<W>::WeightRows> weights;
+        for (std::size_t i = 0; i < tensors.size(); ++i) {
+            const auto* values = in_place<Scalar>(*tensors[i]);
+            if (!values) {
+                converted[i].resize(out_features, in_features);
+                convert(*tensors[i], converted[i].data());
+                values = converted[i].data();
+            }
+            weights.emplace_back(values, out_features, in_features, Eigen::OuterStride<>(in_features));
+        }
+        return Linear<W>(weights, bias, kernels, arena_);
+    }
+
+    /// The scales of 8-bit weights that are fit for kernels as they are. Errors: format, unsupported (other blocks).
+    static std::vector<float> read_scales(const TensorView& tensor) {
+        check_int8_block(tensor);
+        const Index rows = tensor.shape[0];
+        const Index cols = tensor.shape[1];
+        if (!fits_int8(reinterpret_cast<const std::int8_t*>(tensor.data), rows, cols)) {
+            detail::fail(ErrorKind::format, tensor.path, ": tensor \"", tensor.name,
+                         "\": the magnitudes of two neighbours add up to more than 128");
+        }
+        std::vector<float> scales(static_cast<std::size_t>(rows * int8_blocks(cols)));
+        if (!scales.empty()) std::memcpy(scales.data(), tensor.scales, scales.size() * sizeof(float));
+        for (const float scale : scales) {
+            if (!(std::abs(scale) <= std::numeric_limits<float>::max() / 128)) fail_not_finite(tensor);
+        }
+        return scales;
+    }
+
+    static void check_int8_block(const TensorView& tensor) {
+        if (tensor.scale_block == int8_block) return;
+        detail::fail(ErrorKind::unsupported, tensor.path, ": 8-bit weights in blocks of ", tensor.scale_block,
+                     " features, where this version of bert.hpp has ", int8_block, ": convert the model again");
     }
 
     /// The values of a tensor that are stored as they are needed, else null. Errors: format (not finite).
@@ -247,20 +291,17 @@ private:
 
     template <class T>
     static void convert(const TensorView& tensor, T* out) {
-        const auto count = static_cast<std::size_t>(tensor.elements());
-        switch (tensor.dtype) {
-            case DType::f16: detail::convert_values<float16>(tensor.data, count, out); break;
-            case DType::bf16: detail::convert_values<bfloat16>(tensor.data, count, out); break;
-            default: detail::convert_values<float>(tensor.data, count, out); break;
-        }
+        read_values(tensor, out);
         check_finite(tensor, out);
     }
 
     template <class T>
     static void check_finite(const TensorView& tensor, const T* values) {
-        if (!detail::all_finite(values, static_cast<std::size_t>(tensor.elements()))) {
-            detail::fail(ErrorKind::format, tensor.path, ": tensor \"", tensor.name, "\" holds infinities or NaNs");
-        }
+        if (!detail::all_finite(values, static_cast<std::size_t>(tensor.elements()))) fail_not_finite(tensor);
+    }
+
+    [[noreturn]] static void fail_not_finite(const TensorView& tensor) {
+        detail::fail(ErrorKind::format, tensor.path, ": tensor \"", tensor.name, "\" holds infinities or NaNs");
     }
 
     const Checkpoint& checkpoint_;

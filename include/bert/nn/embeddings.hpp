@@ -1,16 +1,19 @@
-// The input of the encoder: word, position and token type embeddings, added and normalised. Depends on core and nn.
+// The input of the encoder: word, position and token type embeddings, added and normalised. Depends on core,
+// kernels, io and nn.
 #pragma once
 
 #include <bert/core/finite.hpp>
 #include <bert/core/float16.hpp>
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
+#include <bert/io/tensor_values.hpp>
+#include <bert/kernels/dispatch.hpp>
 #include <bert/nn/batch.hpp>
 #include <bert/nn/layer_norm.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22,13 +25,26 @@ BERT_NAMESPACE_BEGIN
 /// text uses a few hundred rows is never copied nor converted as a whole.
 class EmbeddingTable {
 public:
-    enum class Format { f32, f16, bf16 };
+    enum class Format { f32, f16, bf16, int8, q8_0 };
+
+    /// What values are rounded to when they are looked up, as the weights of dense layers are when they are packed: the
+    /// result is the same whether they are stored in that format or in a wider one.
+    enum class Rounding { none, bfloat16, int8 };
 
     /// `data`: rows x cols values of `format`, row-major, of any alignment; `owner` keeps them alive. `name` is what
-    /// errors call the table.
+    /// errors call the table. q8_0, GGUF's format, needs `cols` to be a multiple of 32; int8 needs `scales`, which are
+    /// rows x int8_blocks(cols) floats of any alignment.
     EmbeddingTable(const std::byte* data, Format format, Index rows, Index cols, std::shared_ptr<const void> owner,
-                   std::string name = "the embedding table")
-        : data_(data), format_(format), rows_(rows), cols_(cols), owner_(std::move(owner)), name_(std::move(name)) {}
+                   std::string name = "the embedding table", Rounding rounding = Rounding::none,
+                   const std::byte* scales = nullptr)
+        : data_(data),
+          scales_(scales),
+          format_(format),
+          rounding_(format == Format::int8 ? Rounding::none : rounding),
+          rows_(rows),
+          cols_(cols),
+          owner_(std::move(owner)),
+          name_(std::move(name)) {}
 
     Index rows() const noexcept { return rows_; }
     Index cols() const noexcept { return cols_; }
@@ -36,10 +52,12 @@ public:
     /// Adds row `row` (which must be in range) to the `cols()` values at `out`.
     template <class T>
     void add_row(Index row, T* out) const {
-        switch (format_) {
-            case Format::f32: add_values<float>(row, out); break;
-            case Format::f16: add_values<float16>(row, out); break;
-            case Format::bf16: add_values<bfloat16>(row, out); break;
+        float values[int8_block];
+        for (Index first = 0; first < cols_; first += int8_block) {
+            const Index count = std::min<Index>(int8_block, cols_ - first);
+            read(row, first, count, values);
+            round(values, count);
+            for (Index i = 0; i < count; ++i) out[first + i] += static_cast<T>(values[i]);
         }
     }
 
@@ -53,18 +71,39 @@ public:
     }
 
 private:
-    template <class Stored, class T>
-    void add_values(Index row, T* out) const {
-        const std::byte* const source = data_ + static_cast<std::size_t>(row * cols_) * sizeof(Stored);
-        for (Index i = 0; i < cols_; ++i) {
-            Stored value;
-            std::memcpy(&value, source + static_cast<std::size_t>(i) * sizeof(Stored), sizeof(Stored));
-            out[i] += static_cast<T>(static_cast<float>(value));
+    /// `count` values of a row from column `first` on, a multiple of int8_block.
+    void read(Index row, Index first, Index count, float* values) const {
+        const auto at = static_cast<std::size_t>(row * cols_ + first);
+        const auto size = static_cast<std::size_t>(count);
+        switch (format_) {
+            case Format::f32: return detail::read_stored<float>(data_ + at * sizeof(float), size, values);
+            case Format::f16: return detail::read_stored<float16>(data_ + at * sizeof(float16), size, values);
+            case Format::bf16: return detail::read_stored<bfloat16>(data_ + at * sizeof(bfloat16), size, values);
+            case Format::q8_0: return detail::read_q8_0(data_, at, size, values);
+            case Format::int8: break;
         }
+        const auto scale = static_cast<std::size_t>(row * int8_blocks(cols_) + first / int8_block);
+        detail::read_scaled(data_ + at, scales_ + scale * sizeof(float), size, size, values);
+    }
+
+    /// At most int8_block values. What is not finite stays as it is.
+    void round(float* values, Index count) const {
+        if (rounding_ == Rounding::none || !detail::all_finite(values, static_cast<std::size_t>(count))) return;
+        if (rounding_ == Rounding::bfloat16) {
+            for (Index i = 0; i < count; ++i) values[i] = static_cast<float>(bfloat16::from_float(values[i]));
+            return;
+        }
+        std::int8_t rounded[int8_block];
+        float scale;
+        quantize_int8(values, 1, count, rounded, &scale);
+        detail::read_scaled(reinterpret_cast<const std::byte*>(rounded), reinterpret_cast<const std::byte*>(&scale),
+                            static_cast<std::size_t>(count), static_cast<std::size_t>(count), values);
     }
 
     const std::byte* data_;
+    const std::byte* scales_;
     Format format_;
+    Rounding rounding_;
     Index rows_;
     Index cols_;
     std::shared_ptr<const void> owner_;

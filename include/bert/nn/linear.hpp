@@ -102,18 +102,44 @@ public:
            const KernelTable<Scalar>& kernels, Arena& arena)
         : kernels_(&kernels), in_features_(weights.front().cols()), out_features_(0) {
         for (const WeightRows& weight : weights) out_features_ += weight.rows();
-        if (bias.size() != 0 && bias.size() != out_features_) {
-            detail::fail(ErrorKind::shape, "Linear: a weight of ", out_features_, " x ", in_features_,
-                         " needs a bias of ", out_features_, " values, given ", bias.size());
+        W* const packed = take_memory(bias, arena);
+        const auto is_whole = [this](const WeightRows& weight) {
+            return weight.outerStride() == in_features_ && fills_panels(weight.rows());
+        };
+        if (std::all_of(weights.begin(), weights.end(), is_whole)) {
+            pack(weights, packed);
+            return;
         }
-        const auto packed = arena.take<W>(kernel().packed_size(out_features_, in_features_));
-        pack(weights, packed.get());
-        packed_ = packed;
-        const auto padded = static_cast<std::size_t>(padded_size(kernel(), out_features_));
-        const auto padded_bias = arena.take<Scalar>(padded);
-        std::fill_n(padded_bias.get(), padded, Scalar(0));
-        std::copy_n(bias.data(), bias.size(), padded_bias.get());
-        bias_ = padded_bias;
+        RowMatrix<Scalar> all(out_features_, in_features_);
+        Index row = 0;
+        for (const WeightRows& weight : weights) {
+            all.middleRows(row, weight.rows()) = weight;
+            row += weight.rows();
+        }
+        pack(std::vector<WeightRows>{{all.data(), all.rows(), all.cols(), Eigen::OuterStride<>(all.cols())}}, packed);
+    }
+
+    /// The same of weights that are 8-bit numbers already, each matrix being out_features x in_features. Errors: shape.
+    Linear(const std::vector<Int8Rows>& weights, Index in_features, Index out_features,
+           const Eigen::Ref<const Vector<Scalar>>& bias, const KernelTable<Scalar>& kernels, Arena& arena)
+        : kernels_(&kernels),
+          in_features_(in_features),
+          out_features_(static_cast<Index>(weights.size()) * out_features) {
+        W* packed = take_memory(bias, arena);
+        if (fills_panels(out_features)) {
+            for (const Int8Rows& part : weights) {
+                kernel().pack(part, out_features, in_features, packed);
+                packed += kernel().packed_size(out_features, in_features);
+            }
+            return;
+        }
+        std::vector<std::int8_t> values;
+        std::vector<float> scales;
+        for (const Int8Rows& part : weights) {
+            values.insert(values.end(), part.values, part.values + out_features * in_features);
+            scales.insert(scales.end(), part.scales, part.scales + out_features * int8_blocks(in_features));
+        }
+        kernel().pack({values.data(), scales.data()}, out_features_, in_features, packed);
     }
 
     Index in_features() const noexcept { return in_features_; }
@@ -138,25 +164,30 @@ public:
 private:
     const LinearKernel<Scalar, W>& kernel() const noexcept { return linear_kernel<W>(*kernels_); }
 
+    /// Takes the memory of weights and bias, and fills that of the bias. Errors: shape.
+    W* take_memory(const Eigen::Ref<const Vector<Scalar>>& bias, Arena& arena) {
+        if (bias.size() != 0 && bias.size() != out_features_) {
+            detail::fail(ErrorKind::shape, "Linear: a weight of ", out_features_, " x ", in_features_,
+                         " needs a bias of ", out_features_, " values, given ", bias.size());
+        }
+        const auto packed = arena.take<W>(kernel().packed_size(out_features_, in_features_));
+        const auto padded = static_cast<std::size_t>(padded_size(kernel(), out_features_));
+        const auto padded_bias = arena.take<Scalar>(padded);
+        std::fill_n(padded_bias.get(), padded, Scalar(0));
+        std::copy_n(bias.data(), bias.size(), padded_bias.get());
+        packed_ = packed;
+        bias_ = padded_bias;
+        return packed.get();
+    }
+
+    /// Whether a matrix of so many rows is packed by itself: it leaves no panel half full, or is the only one.
+    bool fills_panels(Index rows) const noexcept { return rows % kernel().panel_width == 0 || rows == out_features_; }
+
     void pack(const std::vector<WeightRows>& weights, W* packed) const {
-        const auto is_whole = [this](const WeightRows& weight) {
-            return weight.outerStride() == in_features_ &&
-                   (weight.rows() % kernel().panel_width == 0 || out_features_ == weight.rows());
-        };
-        if (std::all_of(weights.begin(), weights.end(), is_whole)) {
-            for (const WeightRows& weight : weights) {
-                kernel().pack(weight.data(), weight.rows(), in_features_, packed);
-                packed += kernel().packed_size(weight.rows(), in_features_);
-            }
-            return;
-        }
-        RowMatrix<Scalar> all(out_features_, in_features_);
-        Index row = 0;
         for (const WeightRows& weight : weights) {
-            all.middleRows(row, weight.rows()) = weight;
-            row += weight.rows();
+            pack_weights(kernel(), weight.data(), weight.rows(), in_features_, packed);
+            packed += kernel().packed_size(weight.rows(), in_features_);
         }
-        kernel().pack(all.data(), out_features_, in_features_, packed);
     }
 
     template <class Output>

@@ -5,6 +5,7 @@
 #include <bert/error.hpp>
 #include <bert/io/decoder_config.hpp>
 #include <bert/io/generation_config.hpp>
+#include <bert/io/model_path.hpp>
 #include <bert/model/any_decoder_model.hpp>
 #include <bert/tasks/decoder_steps.hpp>
 #include <bert/tasks/generation.hpp>
@@ -13,7 +14,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,7 +27,7 @@ class CausalLM {
 public:
     /// Opens a folder. A tokenizer is taken from it where it has one of the WordPiece kind; without, generate_ids()
     /// still works. Errors: file, format, shape, vocabulary, unsupported (a folder without such a decoder).
-    explicit CausalLM(const std::filesystem::path& folder, const LanguageModelOptions& options = {})
+    explicit CausalLM(const ModelPath& folder, const LanguageModelOptions& options = {})
         : generation_config_(load_generation_config(detail::generator_folder(folder, Task::text_generation))),
           tokenizer_(detail::load_optional_tokenizer(folder, options)),
           model_(load(folder, options)),
@@ -74,10 +74,11 @@ public:
     std::size_t threads() const noexcept { return workspaces_->threads().size(); }
 
 private:
-    static AnyDecoderModel load(const std::filesystem::path& folder, const LanguageModelOptions& options) {
+    static AnyDecoderModel load(const ModelPath& folder, const LanguageModelOptions& options) {
         const ModelConfig config = load_decoder_config(folder);
         const Checkpoint checkpoint(folder, options.load.memory_map);
-        return AnyDecoderModel::load(config, checkpoint, "", options.weights, options.load.kernels);
+        return AnyDecoderModel::load(config, checkpoint, "", choose_weights(options.weights, folder),
+                                     options.load.kernels);
     }
 
     GenerationConfig generation_config_;

@@ -49,7 +49,7 @@ class Colbert {
 public:
     /// Errors: file, format, shape, vocabulary (no mask token), unsupported (no such head in the folder, other
     /// modules).
-    explicit Colbert(const std::filesystem::path& folder, const TaskOptions& options = {})
+    explicit Colbert(const ModelPath& folder, const TaskOptions& options = {})
         : Colbert(load_colbert_config(folder), options) {}
 
     std::vector<TokenVectors> encode_query(const std::vector<std::string>& queries) const {

@@ -4,6 +4,7 @@
 
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
+#include <bert/io/model_path.hpp>
 #include <bert/model/task_heads.hpp>
 #include <bert/tasks/scores.hpp>
 #include <bert/tasks/task_model.hpp>
@@ -12,7 +13,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,7 +61,7 @@ struct PseudoLikelihood {
 class FillMask {
 public:
     /// Errors: file, format, shape, vocabulary (no mask token), unsupported (no such head in the folder).
-    explicit FillMask(const std::filesystem::path& folder, const TaskOptions& options = {})
+    explicit FillMask(const ModelPath& folder, const TaskOptions& options = {})
         : FillMask(folder, HeadFolder(folder, Task::fill_mask, options.load), options) {}
 
     /// The candidates of every [MASK] of a text, each computed with the other masks in place. Errors: input (no mask
@@ -124,8 +124,8 @@ public:
     const TaskModel& task() const noexcept { return task_; }
 
 private:
-    FillMask(const std::filesystem::path& folder, const HeadFolder& heads, const TaskOptions& options)
-        : head_(heads, options.weights), task_(folder, options) {
+    FillMask(const ModelPath& folder, const HeadFolder& heads, const TaskOptions& options)
+        : head_(heads, choose_weights(options.weights, folder)), task_(folder, options) {
         if (!task_.tokenizer().mask_id()) {
             detail::fail(ErrorKind::vocabulary, folder, ": the tokenizer has no mask token");
         }

@@ -4,8 +4,9 @@
 
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
+#include <bert/io/checkpoint.hpp>
+#include <bert/io/model_path.hpp>
 #include <bert/io/model_writer.hpp>
-#include <bert/io/safetensors.hpp>
 #include <bert/io/training_file.hpp>
 #include <bert/model/weights.hpp>
 #include <bert/nn/linear.hpp>
@@ -83,7 +84,7 @@ struct TrainedHead {
 class HeadTrainer {
 public:
     /// Opens a folder of a BERT encoder. Errors: as TaskModel.
-    explicit HeadTrainer(const std::filesystem::path& folder, const TaskOptions& options = {})
+    explicit HeadTrainer(const ModelPath& folder, const TaskOptions& options = {})
         : folder_(folder), load_(options.load), model_(folder, options) {}
 
     /// Fits a head. Examples with the split "train" or none are trained on, those with "validation" (or "valid", "dev")
@@ -129,11 +130,12 @@ public:
     void save(const TrainedHead& head, const std::filesystem::path& target) const {
         HeadConfig config;
         config.labels = head.labels;
-        std::vector<FloatTensor> tensors;
+        std::vector<NewTensor> tensors;
         const auto add = [&](const std::string& name, const auto& values, std::vector<Index> shape) {
             const float* const data = values.data();
             const Index size = values.size();
-            tensors.push_back({name, std::move(shape), [data, size](float* out) { std::copy_n(data, size, out); }});
+            tensors.push_back(
+                float_tensor(name, std::move(shape), [data, size](float* out) { std::copy_n(data, size, out); }));
         };
         if (head.task == HeadTask::tokens) {
             config.architecture = "BertForTokenClassification";
@@ -253,7 +255,7 @@ private:
         }
     }
 
-    std::filesystem::path folder_;
+    ModelPath folder_;
     LoadOptions load_;
     TaskModel model_;
 };

@@ -4,6 +4,7 @@
 
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
+#include <bert/io/model_path.hpp>
 #include <bert/tasks/diversity.hpp>
 #include <bert/tasks/sentence_encoder.hpp>
 #include <bert/tasks/similarity.hpp>
@@ -14,7 +15,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -154,7 +154,7 @@ inline std::vector<std::pair<Index, float>> choose_keywords(const ConstRows<floa
 class KeywordExtractor {
 public:
     /// Opens a folder for SentenceEncoder. Errors: as there.
-    explicit KeywordExtractor(const std::filesystem::path& folder, const SentenceEncoderOptions& options = {})
+    explicit KeywordExtractor(const ModelPath& folder, const SentenceEncoderOptions& options = {})
         : encoder_(std::make_shared<const SentenceEncoder>(folder, options)) {}
 
     /// With an encoder of the caller's, shared with other tasks. Errors: input (null).

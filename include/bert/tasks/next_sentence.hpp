@@ -1,11 +1,11 @@
 // Whether one text follows another, by BERT's second pre-training task. Depends on tasks/pooled_classifier.
 #pragma once
 
+#include <bert/io/model_path.hpp>
 #include <bert/tasks/pooled_classifier.hpp>
 #include <bert/tasks/scores.hpp>
 
 #include <cstddef>
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -24,7 +24,7 @@ struct NextSentenceScore {
 class NextSentence {
 public:
     /// Errors: file, format, shape, vocabulary, unsupported (no such head in the folder).
-    explicit NextSentence(const std::filesystem::path& folder, const TaskOptions& options = {})
+    explicit NextSentence(const ModelPath& folder, const TaskOptions& options = {})
         : classifier_(folder, Task::next_sentence, "cls.seq_relationship", 2, options) {}
 
     NextSentenceScore score(const std::string& first, const std::string& second) const {

@@ -4,12 +4,12 @@
 
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
+#include <bert/io/model_path.hpp>
 #include <bert/model/task_heads.hpp>
 #include <bert/tasks/task_model.hpp>
 
 #include <algorithm>
 #include <cstddef>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,7 +39,7 @@ public:
 
     /// `head`: name of the dense layer in the checkpoint; `labels`: its outputs, config.json's num_labels where not
     /// given. Errors: those of TaskModel and HeadFolder; format (no pooler).
-    PooledClassifier(const std::filesystem::path& folder, Task task, const char* head, std::optional<Index> labels,
+    PooledClassifier(const ModelPath& folder, Task task, const char* head, std::optional<Index> labels,
                      const TaskOptions& options, const TokenizerChanges& changes = {})
         : PooledClassifier(folder, HeadFolder(folder, task, options.load), head, labels, options, changes) {}
 
@@ -75,8 +75,8 @@ public:
     }
 
 private:
-    PooledClassifier(const std::filesystem::path& folder, const HeadFolder& heads, const char* head,
-                     std::optional<Index> labels, const TaskOptions& options, const TokenizerChanges& changes)
+    PooledClassifier(const ModelPath& folder, const HeadFolder& heads, const char* head, std::optional<Index> labels,
+                     const TaskOptions& options, const TokenizerChanges& changes)
         : head_(heads.linear(head, labels.value_or(heads.config().num_labels))), task_(folder, options, changes) {
         if (!task_.model().has_pooler()) {
             detail::fail(ErrorKind::format, folder, ": the head \"", head,

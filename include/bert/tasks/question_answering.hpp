@@ -3,6 +3,7 @@
 
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
+#include <bert/io/model_path.hpp>
 #include <bert/model/task_heads.hpp>
 #include <bert/tasks/pooled_classifier.hpp>
 #include <bert/tasks/scores.hpp>
@@ -14,7 +15,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -56,7 +56,7 @@ struct AnswerResult {
 class QuestionAnswering {
 public:
     /// Errors: file, format, shape, vocabulary, unsupported (no such head in the folder).
-    explicit QuestionAnswering(const std::filesystem::path& folder, const TaskOptions& options = {})
+    explicit QuestionAnswering(const ModelPath& folder, const TaskOptions& options = {})
         : QuestionAnswering(folder, HeadFolder(folder, Task::question_answering, options.load), options) {}
 
     /// Errors: input (empty question or context, a question that leaves no room for the context, options out of range).
@@ -126,7 +126,7 @@ private:
         float score;
     };
 
-    QuestionAnswering(const std::filesystem::path& folder, const HeadFolder& heads, const TaskOptions& options)
+    QuestionAnswering(const ModelPath& folder, const HeadFolder& heads, const TaskOptions& options)
         : head_(heads.linear("qa_outputs", 2)), task_(folder, options) {}
 
     EncodeOptions window_options(const AnswerOptions& options) const {

@@ -4,12 +4,12 @@
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
 #include <bert/io/cross_encoder_config.hpp>
+#include <bert/io/model_path.hpp>
 #include <bert/tasks/pooled_classifier.hpp>
 #include <bert/tasks/scores.hpp>
 
 #include <algorithm>
 #include <cstddef>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
@@ -37,7 +37,7 @@ struct PairScores {
 class Reranker {
 public:
     /// Errors: file, format, shape, vocabulary, unsupported (no such head in the folder).
-    explicit Reranker(const std::filesystem::path& folder, const TaskOptions& options = {})
+    explicit Reranker(const ModelPath& folder, const TaskOptions& options = {})
         : Reranker(load_cross_encoder_config(folder), options) {}
 
     /// One row of scores per pair. Errors: input.

@@ -4,17 +4,18 @@
 #include <bert/core/buffer.hpp>
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
+#include <bert/io/model_path.hpp>
 #include <bert/io/sentence_config.hpp>
 #include <bert/model/any_bert_model.hpp>
 #include <bert/model/dense.hpp>
 #include <bert/nn/pooling.hpp>
 #include <bert/tasks/similarity.hpp>
 #include <bert/tasks/task_model.hpp>
+#include <bert/tasks/verification.hpp>
 #include <bert/text/tokenizer.hpp>
 
 #include <algorithm>
 #include <cstddef>
-#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -30,7 +31,7 @@ struct SentenceEncoderOptions {
     std::optional<bool> normalize;              ///< true: unit length; false: leave out the folder's Normalize module
     std::optional<PoolingMode> pooling;         ///< instead of the folder's
     std::optional<Index> truncate_dim;          ///< keep the first dimensions only (Matryoshka embeddings)
-    WeightType weights = WeightType::float32;   ///< what the model computes with
+    std::optional<WeightType> weights;          ///< what the model computes with; see choose_weights()
     unsigned threads = 0;                       ///< 0: as many as the process may use
     std::optional<Executor> executor;           ///< the caller's own threads, instead of `threads` of the library's
     LoadOptions load;                           ///< how the model's files are opened
@@ -38,6 +39,8 @@ struct SentenceEncoderOptions {
     /// vocabulary file was cut short, which would go unnoticed.
     bool allow_unused_embeddings = false;
     InvalidUtf8 invalid_utf8 = InvalidUtf8::replace;  ///< what to do with text that is not UTF-8
+    /// Fail unless the model makes the embeddings that it carries, as converted models do. See also bert::verify().
+    bool verify = false;
 };
 
 /// What becomes of a text with more than max_seq_length tokens.
@@ -78,10 +81,26 @@ struct SentenceEmbeddings {
 /// them at a time. A text's embedding has the same bits alone, in any company and on any number of threads.
 class SentenceEncoder {
 public:
-    /// Opens a folder of sentence-transformers, or any folder of a BERT model (then with mean pooling).
+    /// Opens a model of sentence-transformers, or any BERT model (then with mean pooling): a folder or one file, see
+    /// ModelPath.
     /// Errors: file, format, shape, vocabulary, unsupported; input (options out of range).
-    explicit SentenceEncoder(const std::filesystem::path& folder, const SentenceEncoderOptions& options = {})
+    explicit SentenceEncoder(const ModelPath& folder, const SentenceEncoderOptions& options = {})
         : SentenceEncoder(load_sentence_config(folder), options) {}
+
+    /// Opens a model whose settings are the caller's, not the folder's. Errors: as above.
+    SentenceEncoder(SentenceConfig config, const SentenceEncoderOptions& options)
+        : config_(std::move(config)),
+          options_(options),
+          task_(config_.transformer_folder, task_options(options), {config_.do_lower_case, {}}) {
+        if (options.pooling) config_.pooling = {*options.pooling};
+        if (options.truncate_dim) config_.truncate_dim = options.truncate_dim;
+        choose_length();
+        load_modules();
+        if (config_.truncate_dim && *config_.truncate_dim < 1) {
+            detail::fail(ErrorKind::input, "truncate_dim should be positive, given ", *config_.truncate_dim);
+        }
+        if (options.verify) verify();
+    }
 
     /// One row per text. Errors: input (unknown prompt name, a text too long under LongText::error), format (invalid
     /// UTF-8, where that was asked for).
@@ -219,17 +238,13 @@ private:
         return task;
     }
 
-    SentenceEncoder(SentenceConfig config, const SentenceEncoderOptions& options)
-        : config_(std::move(config)),
-          options_(options),
-          task_(config_.transformer_folder, task_options(options), {config_.do_lower_case, {}}) {
-        if (options.pooling) config_.pooling = {*options.pooling};
-        if (options.truncate_dim) config_.truncate_dim = options.truncate_dim;
-        choose_length();
-        load_modules();
-        if (config_.truncate_dim && *config_.truncate_dim < 1) {
-            detail::fail(ErrorKind::input, "truncate_dim should be positive, given ", *config_.truncate_dim);
+    void verify() const {
+        if (options_.max_seq_length || options_.normalize || options_.pooling || options_.truncate_dim) {
+            detail::fail(ErrorKind::input,
+                         "only embeddings by the model's own settings can be verified: leave out "
+                         "max_seq_length, normalize, pooling and truncate_dim");
         }
+        detail::check_verification(*this, config_.transformer_folder);
     }
 
     Index pooled_size() const noexcept {

@@ -5,6 +5,7 @@
 #include <bert/error.hpp>
 #include <bert/io/decoder_config.hpp>
 #include <bert/io/generation_config.hpp>
+#include <bert/io/model_path.hpp>
 #include <bert/model/any_bert_model.hpp>
 #include <bert/model/any_decoder_model.hpp>
 #include <bert/nn/linear.hpp>
@@ -16,7 +17,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,7 +41,7 @@ struct Seq2SeqResult {
 struct Seq2SeqOptions : LanguageModelOptions {
     bool truncate = false;  ///< leave out the end of a source that is too long, and say so, instead of failing
     /// A folder with the tokenizer of generated texts, where it is not the one of the sources.
-    std::optional<std::filesystem::path> target_tokenizer;
+    std::optional<ModelPath> target_tokenizer;
 };
 
 /// `transformers.EncoderDecoderModel` of two BERTs or BertGenerations (Rothe et al. 2019,
@@ -50,7 +50,7 @@ class Seq2Seq {
 public:
     /// Opens a folder. Tokenizers are optional as in CausalLM. Errors: file, format, shape, vocabulary, unsupported (a
     /// folder without encoder and decoder).
-    explicit Seq2Seq(const std::filesystem::path& folder, const Seq2SeqOptions& options = {})
+    explicit Seq2Seq(const ModelPath& folder, const Seq2SeqOptions& options = {})
         : Seq2Seq(folder, options,
                   load_encoder_decoder_config(detail::generator_folder(folder, Task::text2text_generation)),
                   Checkpoint(folder, options.load.memory_map)) {}
@@ -122,14 +122,14 @@ public:
     }
 
 private:
-    Seq2Seq(const std::filesystem::path& folder, const Seq2SeqOptions& options, const EncoderDecoderConfig& config,
+    Seq2Seq(const ModelPath& folder, const Seq2SeqOptions& options, const EncoderDecoderConfig& config,
             const Checkpoint& checkpoint)
         : truncate_(options.truncate),
           generation_config_(load_generation_config(folder)),
           tokenizer_(detail::load_optional_tokenizer(folder, options)),
-          encoder_(load_encoder(config.encoder, checkpoint, options)),
-          decoder_(
-              AnyDecoderModel::load(config.decoder, checkpoint, "decoder.", options.weights, options.load.kernels)),
+          encoder_(load_encoder(config.encoder, checkpoint, choose_weights(options.weights, folder), options.load)),
+          decoder_(AnyDecoderModel::load(config.decoder, checkpoint, "decoder.",
+                                         choose_weights(options.weights, folder), options.load.kernels)),
           workspaces_(std::make_unique<WorkspacePool>(options.threads, options.executor)) {
         if (config.encoder.hidden_size != config.decoder.hidden_size) {
             Weights weights(checkpoint, "", options.load.kernels);
@@ -143,10 +143,10 @@ private:
         }
     }
 
-    static AnyBertModel load_encoder(const ModelConfig& config, const Checkpoint& checkpoint,
-                                     const Seq2SeqOptions& options) {
-        Weights weights(checkpoint, "encoder.", options.load.kernels);
-        switch (options.weights) {
+    static AnyBertModel load_encoder(const ModelConfig& config, const Checkpoint& checkpoint, WeightType type,
+                                     const LoadOptions& load) {
+        Weights weights(checkpoint, "encoder.", load.kernels);
+        switch (type) {
             case WeightType::bfloat16: return AnyBertModel(BertModel<bfloat16>::load(config, weights));
             case WeightType::int8: return AnyBertModel(BertModel<std::int8_t>::load(config, weights));
             case WeightType::float32: break;

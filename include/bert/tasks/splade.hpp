@@ -4,6 +4,7 @@
 
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
+#include <bert/io/model_path.hpp>
 #include <bert/io/splade_config.hpp>
 #include <bert/model/task_heads.hpp>
 #include <bert/tasks/scores.hpp>
@@ -13,7 +14,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
@@ -52,7 +52,7 @@ struct SpladeOptions {
 class Splade {
 public:
     /// Errors: file, format, shape, vocabulary, unsupported (no such head in the folder, other modules).
-    explicit Splade(const std::filesystem::path& folder, const TaskOptions& options = {})
+    explicit Splade(const ModelPath& folder, const TaskOptions& options = {})
         : Splade(load_splade_config(folder), options) {}
 
     std::vector<SparseVector> encode(const std::vector<std::string>& texts, const SpladeOptions& options = {}) const {
@@ -104,7 +104,8 @@ public:
 private:
     Splade(SpladeConfig config, const TaskOptions& options)
         : config_(std::move(config)),
-          head_(HeadFolder(config_.transformer_folder, Task::sparse_embedding, options.load), options.weights),
+          head_(HeadFolder(config_.transformer_folder, Task::sparse_embedding, options.load),
+                choose_weights(options.weights, config_.transformer_folder)),
           task_(config_.transformer_folder,
                 with_length_limit(options, config_.max_seq_length, config_.transformer_folder),
                 {config_.do_lower_case, {}}) {}

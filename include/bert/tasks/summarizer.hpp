@@ -4,6 +4,7 @@
 
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
+#include <bert/io/model_path.hpp>
 #include <bert/tasks/diversity.hpp>
 #include <bert/tasks/lexrank.hpp>
 #include <bert/tasks/sentence_encoder.hpp>
@@ -13,7 +14,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -72,7 +72,7 @@ inline std::vector<Index> choose_sentences(const Vector<double>& centrality, con
 class Summarizer {
 public:
     /// Opens a folder for SentenceEncoder. Errors: as there.
-    explicit Summarizer(const std::filesystem::path& folder, const SentenceEncoderOptions& options = {})
+    explicit Summarizer(const ModelPath& folder, const SentenceEncoderOptions& options = {})
         : encoder_(std::make_shared<const SentenceEncoder>(folder, options)) {}
 
     /// With an encoder of the caller's, shared with other tasks. Errors: input (null).

@@ -1,4 +1,4 @@
-// What every task stands on: a folder opened as tokenizer, model, threads and scratch memory, and the computing of many
+// What every task stands on: tokenizer, model, threads and scratch memory of a model opened, and the computing of many
 // tokenized inputs in bounded steps. Depends on core, text, nn and model.
 #pragma once
 
@@ -7,6 +7,7 @@
 #include <bert/core/thread_pool.hpp>
 #include <bert/core/workspace_pool.hpp>
 #include <bert/error.hpp>
+#include <bert/io/model_path.hpp>
 #include <bert/model/any_bert_model.hpp>
 #include <bert/nn/batch.hpp>
 #include <bert/text/encoding.hpp>
@@ -16,7 +17,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -28,11 +28,11 @@ BERT_NAMESPACE_BEGIN
 
 /// How a task is opened.
 struct TaskOptions {
-    WeightType weights = WeightType::float32;  ///< what the model computes with
-    unsigned threads = 0;                      ///< 0: as many as the process may use
-    std::optional<Executor> executor;          ///< the caller's own threads, instead of `threads` of the library's
-    LoadOptions load;                          ///< how the model's files are opened
-    std::optional<std::size_t> max_length;     ///< most tokens of an input; what model and tokenizer take if not set
+    std::optional<WeightType> weights;      ///< what the model computes with; see choose_weights()
+    unsigned threads = 0;                   ///< 0: as many as the process may use
+    std::optional<Executor> executor;       ///< the caller's own threads, instead of `threads` of the library's
+    LoadOptions load;                       ///< how the model's files are opened
+    std::optional<std::size_t> max_length;  ///< most tokens of an input; what model and tokenizer take if not set
     /// Accept a vocabulary much smaller than the embedding table. Some folders are published so; in others the
     /// vocabulary file was cut short, which would go unnoticed.
     bool allow_unused_embeddings = false;
@@ -51,7 +51,7 @@ struct TokenizerChanges {
 
 /// `options` with the limit that `folder` names (in tokens), where they have none of their own.
 inline TaskOptions with_length_limit(TaskOptions options, const std::optional<std::size_t>& limit,
-                                     const std::filesystem::path& folder) {
+                                     const ModelPath& folder) {
     if (!options.max_length && limit) {
         const Index positions = load_model_config(folder).max_position_embeddings;
         options.max_length = std::min(*limit, static_cast<std::size_t>(positions));
@@ -78,8 +78,7 @@ class TaskModel {
 public:
     /// Opens tokenizer and model.
     /// Errors: file, format, shape, vocabulary (tokenizer and model do not fit together), unsupported; input (options).
-    explicit TaskModel(const std::filesystem::path& folder, const TaskOptions& options = {},
-                       const TokenizerChanges& changes = {})
+    explicit TaskModel(const ModelPath& folder, const TaskOptions& options = {}, const TokenizerChanges& changes = {})
         : folder_(folder),
           token_budget_(options.token_budget),
           workspaces_(std::make_unique<WorkspacePool>(options.threads, options.executor)),
@@ -88,7 +87,7 @@ public:
         choose_max_length(options.max_length);
     }
 
-    const std::filesystem::path& folder() const noexcept { return folder_; }
+    const ModelPath& folder() const noexcept { return folder_; }
     const Tokenizer& tokenizer() const noexcept { return parts_.tokenizer; }
     const AnyBertModel& model() const noexcept { return parts_.model; }
     const ModelConfig& config() const noexcept { return parts_.model.config(); }
@@ -112,7 +111,7 @@ private:
     };
 
     /// Opens tokenizer and model at the same time. Where neither can be opened, the tokenizer's error is thrown.
-    static Parts open(const std::filesystem::path& folder, const TaskOptions& options, const TokenizerChanges& changes,
+    static Parts open(const ModelPath& folder, const TaskOptions& options, const TokenizerChanges& changes,
                       ThreadPool& pool) {
         std::optional<Tokenizer> tokenizer;
         std::optional<AnyBertModel> model;
@@ -174,7 +173,7 @@ private:
         }
     }
 
-    std::filesystem::path folder_;
+    ModelPath folder_;
     std::size_t token_budget_;
     std::size_t max_length_ = 0;
     std::unique_ptr<WorkspacePool> workspaces_;

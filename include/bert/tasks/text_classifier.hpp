@@ -1,11 +1,11 @@
 // Classes of texts and of pairs of texts: sentiment, topic, entailment, regression. Depends on tasks/pooled_classifier.
 #pragma once
 
+#include <bert/io/model_path.hpp>
 #include <bert/tasks/pooled_classifier.hpp>
 #include <bert/tasks/scores.hpp>
 
 #include <cstddef>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,7 +51,7 @@ struct Classification {
 class TextClassifier {
 public:
     /// Errors: file, format, shape (weights and labels disagree), vocabulary, unsupported (no such head in the folder).
-    explicit TextClassifier(const std::filesystem::path& folder, const TaskOptions& options = {})
+    explicit TextClassifier(const ModelPath& folder, const TaskOptions& options = {})
         : classifier_(folder, Task::text_classification, "classifier", std::nullopt, options) {}
 
     Classification classify(const std::string& text, const ClassifyOptions& options = {}) const {

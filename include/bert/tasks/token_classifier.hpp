@@ -3,6 +3,7 @@
 
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
+#include <bert/io/model_path.hpp>
 #include <bert/model/task_heads.hpp>
 #include <bert/tasks/scores.hpp>
 #include <bert/tasks/task_model.hpp>
@@ -11,7 +12,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,7 +59,7 @@ struct EntityResult {
 class TokenClassifier {
 public:
     /// Errors: file, format, shape (weights and labels disagree), vocabulary, unsupported (no such head in the folder).
-    explicit TokenClassifier(const std::filesystem::path& folder, const TaskOptions& options = {})
+    explicit TokenClassifier(const ModelPath& folder, const TaskOptions& options = {})
         : TokenClassifier(folder, HeadFolder(folder, Task::token_classification, options.load), options) {}
 
     /// Errors: input (a stride that leaves no room).
@@ -133,7 +133,7 @@ private:
         bool continues;  // the word of the piece before it
     };
 
-    TokenClassifier(const std::filesystem::path& folder, const HeadFolder& heads, const TaskOptions& options)
+    TokenClassifier(const ModelPath& folder, const HeadFolder& heads, const TaskOptions& options)
         : head_(heads.linear("classifier", heads.config().num_labels)), task_(folder, options) {}
 
     /// scores: tokens x labels.

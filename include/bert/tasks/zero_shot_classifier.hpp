@@ -2,12 +2,12 @@
 #pragma once
 
 #include <bert/error.hpp>
+#include <bert/io/model_path.hpp>
 #include <bert/tasks/pooled_classifier.hpp>
 #include <bert/tasks/scores.hpp>
 
 #include <algorithm>
 #include <cstddef>
-#include <filesystem>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -42,7 +42,7 @@ public:
     /// `entailment`: the label that stands for entailment; where not given, the one that begins so ("entailment",
     /// "ENTAILMENT", ...). Errors: as TextClassifier; input (no such label); unsupported (no label of entailment, fewer
     /// than two labels).
-    explicit ZeroShotClassifier(const std::filesystem::path& folder, const TaskOptions& options = {},
+    explicit ZeroShotClassifier(const ModelPath& folder, const TaskOptions& options = {},
                                 const std::optional<std::string>& entailment = std::nullopt)
         : classifier_(folder, Task::text_classification, "classifier", std::nullopt, options) {
         choose_labels(folder, entailment);
@@ -86,7 +86,7 @@ public:
     const TaskModel& task() const noexcept { return classifier_.task(); }
 
 private:
-    void choose_labels(const std::filesystem::path& folder, const std::optional<std::string>& entailment) {
+    void choose_labels(const ModelPath& folder, const std::optional<std::string>& entailment) {
         const Index count = classifier_.labels();
         std::string known;
         entailment_ = -1;

@@ -18,7 +18,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -33,9 +32,9 @@ BERT_NAMESPACE_BEGIN
 /// Immutable after construction: one object may be used by many threads at once.
 class Tokenizer {
 public:
-    /// Opens the tokenizer of a model folder (see load_tokenizer_config for the files it takes).
+    /// Opens the tokenizer of a model, or a tokenizer alone; see load_tokenizer_config().
     /// Errors: file, format, vocabulary, unsupported.
-    static Tokenizer load(const std::filesystem::path& path, const TokenizerOptions& options = {}) {
+    static Tokenizer load(const ModelPath& path, const TokenizerOptions& options = {}) {
         return Tokenizer(load_tokenizer_config(path), options);
     }
 

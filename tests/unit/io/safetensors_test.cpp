@@ -32,7 +32,7 @@ TEST(ReadSafetensors, GivesNamesTypesShapesAndData) {
                              {"empty", "F32", {0, 7}, ""},
                              {"exotic", "F8_E4M3", {5}, "12345"}});
     for (const bool map : {true, false}) {
-        const auto tensors = bert::read_safetensors(path, map);
+        const auto tensors = bert::read_safetensors(path, map).tensors;
         ASSERT_EQ(tensors.size(), 6u);
         EXPECT_EQ(tensors[0].name, "a");
         EXPECT_EQ(tensors[0].dtype, bert::DType::i64);
@@ -57,7 +57,7 @@ TEST(ReadSafetensors, TensorsOutliveTheListTheyCameIn) {
     const TempFolder folder;
     const auto path = folder.path() / "model.safetensors";
     write_safetensors(path, {float_tensor("w", {1}, {42})});
-    const bert::TensorView tensor = bert::read_safetensors(path).front();
+    const bert::TensorView tensor = bert::read_safetensors(path).tensors.front();
     float value = 0;
     std::memcpy(&value, tensor.data, sizeof value);
     EXPECT_EQ(value, 42.0f);
@@ -67,7 +67,7 @@ TEST(ReadSafetensors, AcceptsAFileWithoutTensors) {
     const TempFolder folder;
     const auto path = folder.path() / "model.safetensors";
     write_bytes(path, safetensors_bytes(R"({"__metadata__":{"format":"pt"}}   )", ""));
-    EXPECT_TRUE(bert::read_safetensors(path).empty());
+    EXPECT_TRUE(bert::read_safetensors(path).tensors.empty());
 }
 
 struct BadFile {
@@ -188,7 +188,8 @@ TEST(ReadSafetensors, AnyFlippedByteOfTheHeaderIsAnErrorOrStaysInBounds) {
             broken[at] = static_cast<char>(broken[at] ^ flip);
             write_bytes(path, broken);
             try {
-                for (const auto& tensor : bert::read_safetensors(path, false)) {
+                const auto file = bert::read_safetensors(path, false);
+                for (const auto& tensor : file.tensors) {
                     std::string copy(tensor.bytes, '\0');  // a sanitizer sees a range that leaves the file
                     if (tensor.bytes > 0) std::memcpy(copy.data(), tensor.data, tensor.bytes);
                     ASSERT_LE(tensor.bytes, 12u);

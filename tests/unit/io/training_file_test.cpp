@@ -8,6 +8,14 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace {
 
 using namespace bert_test;
@@ -104,15 +112,26 @@ TEST(SafetensorsWriter, WritesWhatTheReaderReads) {
             for (int i = 0; i < 6; ++i) out[i] = first + static_cast<float>(i);
         };
     };
-    bert::write_safetensors(path, {{"z", {2, 3}, fill(0.5f)}, {"a", {6}, fill(-3)}, {"none", {0, 4}, [](float*) {}}});
-    const auto tensors = bert::read_safetensors(path);
-    ASSERT_EQ(tensors.size(), 3u);
+    const auto tensor = [&](const char* name, std::vector<bert::Index> shape, float first) {
+        return bert::float_tensor(name, std::move(shape), fill(first));
+    };
+    const auto nothing = [](float*) {};
+    const bert::NewTensor bytes{"b", bert::DType::u8, {3}, [](std::byte* out) { std::memcpy(out, "xyz", 3); }};
+    bert::write_safetensors(
+        path, {bytes, tensor("z", {2, 3}, 0.5f), tensor("a", {6}, -3), bert::float_tensor("none", {0, 4}, nothing)},
+        {{"key", "text"}});
+    const auto file = bert::read_safetensors(path);
+    EXPECT_EQ(file.metadata, (std::map<std::string, std::string>{{"format", "pt"}, {"key", "text"}}));
+    const auto& tensors = file.tensors;
+    ASSERT_EQ(tensors.size(), 4u);
     EXPECT_EQ(tensors[0].name, "a");
     const Golden values(path);
     EXPECT_EQ(values.matrix<float>("z")(1, 2), 5.5f);
     EXPECT_EQ(values.values<float>("a")[5], 2.0f);
+    EXPECT_EQ(std::memcmp(tensors[1].data, "xyz", 3), 0);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(tensors[0].data) % 64, 0u);
     expect_error(ErrorKind::input, {"\"a\"", "twice"}, [&] {
-        bert::write_safetensors(path, {{"a", {6}, fill(0)}, {"a", {6}, fill(0)}});
+        bert::write_safetensors(path, {tensor("a", {6}, 0), tensor("a", {6}, 0)});
     });
 }
 
@@ -121,7 +140,7 @@ TEST(AtomicFile, LeavesWhatWasThereUntilItIsComplete) {
     const auto path = folder.path() / "file";
     write_bytes(path, "old");
     try {
-        bert::write_safetensors(path, {{"a", {1}, [](float*) { throw std::runtime_error("stop"); }}});
+        bert::write_safetensors(path, {bert::float_tensor("a", {1}, [](float*) { throw std::runtime_error("stop"); })});
         FAIL() << "expected the tensor's error";
     } catch (const std::runtime_error&) {
     }

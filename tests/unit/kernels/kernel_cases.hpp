@@ -2,6 +2,7 @@
 // where the data ends. The including file says which tables are tested.
 #pragma once
 
+#include <bert/kernels/dispatch.hpp>
 #include <bert/kernels/table.hpp>
 
 #include <gtest/gtest.h>
@@ -97,7 +98,7 @@ struct Layer {
           weights(weights_),
           bias(random_values(static_cast<std::size_t>(bert::padded_size(kernel, out_)), 3)),
           packed(kernel.packed_size(out_, in_)) {
-        kernel.pack(weights.data(), out, in, packed.data());
+        bert::pack_weights<float>(kernel, weights.data(), out, in, packed.data());
     }
 
     /// The outputs [first, last) of `rows` rows at x, into y (rows x out).

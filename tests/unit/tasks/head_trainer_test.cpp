@@ -309,8 +309,7 @@ TEST(Optimizers, FindTheMinimum) {
         g << -2 * a - 400 * x(0) * b, 200 * b;
         return a * a + 100 * b * b;
     };
-    bert::Vector<double> start(2);
-    start << -1.2, 1;
+    const bert::Vector<double> start = Eigen::Vector2d(-1.2, 1);
     bert::LbfgsOptions options;
     options.value_tolerance = 0;
     const auto end = bert::minimize_lbfgs(valley, start, options);

@@ -6,9 +6,9 @@
 //     y = sum over blocks of s t (sum of q w - z * sum of w),
 // where the bracket is a whole number below 2^24, so exact in float.
 //
-// Weights of two neighbouring features (2i, 2i + 1) are scaled together: their sizes add up to 128 at most. Two
-// products of 0 to 255 by such weights then fit into 16 bits, where AVX2 adds them up; other instruction sets would not
-// need it, but would get other integers without.
+// Weights of two neighbouring features (2i, 2i + 1) are scaled together (kernels/quantize.hpp): their sizes add up to
+// 128 at most. Two products of 0 to 255 by such weights then fit into 16 bits, where AVX2 adds them up; other
+// instruction sets would not need it, but would get other integers without.
 
 template <class Dot>
 struct Int8Product {
@@ -26,7 +26,7 @@ struct Int8Product {
         std::ptrdiff_t depth;
     };
 
-    static std::ptrdiff_t blocks(std::ptrdiff_t in_features) { return (in_features + int8_block - 1) / int8_block; }
+    static std::ptrdiff_t blocks(std::ptrdiff_t in_features) { return int8_blocks(in_features); }
     static std::ptrdiff_t value_stride(std::ptrdiff_t in_features) {
         return round_up(in_features, Dot::step > 16 ? Dot::step : 16);
     }
@@ -91,30 +91,24 @@ struct Int8Product {
         return panel_width * round_up(in_features, Dot::step) + blocks(in_features) * 2 * line;
     }
 
-    static void pack_panel(const float* weights, std::ptrdiff_t width, std::ptrdiff_t in_features,
-                           std::int8_t* packed) {
+    static void pack_panel(Int8Rows weights, std::ptrdiff_t width, std::ptrdiff_t in_features, std::int8_t* packed) {
         for (std::ptrdiff_t first = 0; first < in_features; first += int8_block) {
             const std::ptrdiff_t size = smaller(int8_block, in_features - first);
             const std::ptrdiff_t bytes = panel_width * round_up(size, Dot::step);
             for (std::ptrdiff_t j = 0; j < panel_width; ++j) {
-                float block[int8_block];
-                for (std::ptrdiff_t k = 0; k < round_up(size, Dot::step); ++k) {
-                    block[k] = j < width && k < size ? weights[j * in_features + first + k] : 0.0f;
+                std::int8_t block[int8_block] = {};
+                float scale = 0.0f;
+                if (j < width) {
+                    std::memcpy(block, weights.values + j * in_features + first, static_cast<std::size_t>(size));
+                    scale = weights.scales[j * blocks(in_features) + first / int8_block];
                 }
-                float largest = 0.0f;
-                for (std::ptrdiff_t k = 0; k < size; k += 2) {
-                    const float pair = magnitude(block[k]) + magnitude(block[k + 1]);
-                    largest = pair > largest ? pair : largest;
+                int sum = 0;
+                for (std::ptrdiff_t k = 0; k < int8_block; ++k) sum += block[k];
+                for (std::ptrdiff_t k = 0; k < round_up(size, Dot::step); k += group) {
+                    std::memcpy(packed + k * panel_width + group * j, block + k, group);
                 }
-                const float scale = largest / 127.0f;
-                float sum = 0.0f;
-                for (std::ptrdiff_t k = 0; k < round_up(size, Dot::step); ++k) {
-                    const float scaled = scale > 0.0f ? block[k] / scale : 0.0f;
-                    const int rounded = static_cast<int>(scaled + (scaled < 0.0f ? -0.5f : 0.5f));
-                    packed[k / group * group * panel_width + group * j + k % group] = static_cast<std::int8_t>(rounded);
-                    sum += static_cast<float>(rounded);
-                }
-                std::memcpy(packed + bytes + static_cast<std::ptrdiff_t>(sizeof(float)) * j, &sum, sizeof sum);
+                const auto float_sum = static_cast<float>(sum);
+                std::memcpy(packed + bytes + static_cast<std::ptrdiff_t>(sizeof(float)) * j, &float_sum, sizeof(float));
                 std::memcpy(packed + bytes + line + static_cast<std::ptrdiff_t>(sizeof(float)) * j, &scale,
                             sizeof scale);
             }
@@ -204,6 +198,4 @@ private:
     }
 
     static constexpr auto line = panel_width * static_cast<std::ptrdiff_t>(sizeof(float));
-
-    static BERT_ALWAYS_INLINE float magnitude(float x) { return x < 0.0f ? -x : x; }
 };

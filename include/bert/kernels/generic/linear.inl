@@ -123,11 +123,11 @@ std::size_t packed_size(std::ptrdiff_t out_features, std::ptrdiff_t in_features)
 
 /// Packs panel after panel.
 template <class Product>
-void pack(const float* weights, std::ptrdiff_t out_features, std::ptrdiff_t in_features,
+void pack(PackSource<float, typename Product::Weight> weights, std::ptrdiff_t out_features, std::ptrdiff_t in_features,
           typename Product::Weight* packed) {
     for (std::ptrdiff_t first = 0; first < out_features; first += panel_width) {
-        Product::pack_panel(weights + first * in_features, smaller(panel_width, out_features - first), in_features,
-                            packed);
+        Product::pack_panel(skip_rows(weights, first, in_features), smaller(panel_width, out_features - first),
+                            in_features, packed);
         packed += Product::panel_size(in_features);
     }
 }
