@@ -3,6 +3,7 @@
 #include "fuzz.hpp"
 
 #include <bert/bert.hpp>
+#include <bert/io/verification.hpp>
 
 #include <algorithm>
 #include <array>

@@ -3,6 +3,7 @@
 #include "fuzz.hpp"
 #include "text/plain_tokenizer.hpp"
 
+#include <bert/io/tokenizer_folder.hpp>
 #include <bert/text/tokenizer.hpp>
 
 #include <algorithm>

@@ -13,8 +13,11 @@
 #include <bert/io/generation_config.hpp>
 #include <bert/io/model_config.hpp>
 #include <bert/io/model_path.hpp>
+#include <bert/io/model_writer.hpp>
 #include <bert/io/safetensors.hpp>
+#include <bert/io/safetensors_writer.hpp>
 #include <bert/io/sentence_config.hpp>
+#include <bert/io/tokenizer_folder.hpp>
 #include <bert/model/any_bert_model.hpp>
 #include <bert/model/any_decoder_model.hpp>
 #include <bert/model/bert_model.hpp>
@@ -39,6 +42,7 @@
 #include <bert/tasks/colbert.hpp>
 #include <bert/tasks/community_detection.hpp>
 #include <bert/tasks/convert.hpp>
+#include <bert/tasks/diversity.hpp>
 #include <bert/tasks/embedding_quantization.hpp>
 #include <bert/tasks/explain/attention_rollout.hpp>
 #include <bert/tasks/explain/contributions.hpp>
@@ -49,6 +53,7 @@
 #include <bert/tasks/head_trainer.hpp>
 #include <bert/tasks/keywords.hpp>
 #include <bert/tasks/next_sentence.hpp>
+#include <bert/tasks/optimizer.hpp>
 #include <bert/tasks/paraphrase_mining.hpp>
 #include <bert/tasks/question_answering.hpp>
 #include <bert/tasks/reranker.hpp>

@@ -36,6 +36,14 @@
 #define BERT_DETAIL_ABI \
     BERT_DETAIL_JOIN(BERT_VERSION_MAJOR, BERT_VERSION_MINOR, BERT_VERSION_PATCH, BERT_DETAIL_BASELINE)
 
+// Where definitions are: beside their declarations (x.hpp includes x.ipp), or, with BERT_COMPILED, in the library
+// bert::compiled, and then not inline.
+#if defined(BERT_COMPILED)
+#define BERT_INLINE
+#else
+#define BERT_INLINE inline
+#endif
+
 #define BERT_NAMESPACE_BEGIN \
     namespace bert {         \
     inline namespace BERT_DETAIL_ABI {

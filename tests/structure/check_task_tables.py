@@ -48,7 +48,7 @@ def check(root):
         if not re.search(r"\d|the same", row["Deviation"]):
             problems.append(where + "no deviation")
         for name in re.findall(r"`(\w+)`", row["Class"]):
-            if not re.search(rf"(class|struct|inline [^\n(]+) {name}\b", headers):
+            if not re.search(rf"(\b(class|struct) {name}\b|^[\w:][^\n(]* {name}\()", headers, re.MULTILINE):
                 problems.append(where + f"{name} is nowhere in include/bert/tasks")
         for command in re.findall(r"`bert ([\w-]+)", row["Command"]):
             if f'add_subcommand("{command}"' not in tool:

@@ -3,20 +3,15 @@
 #pragma once
 
 #include <bert/config.hpp>
-#include <bert/error.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <fstream>
 #include <functional>
-#include <memory>
 #include <mutex>
-#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -24,40 +19,11 @@
 #if defined(__linux__)
 #include <sched.h>
 #endif
-#if defined(__unix__) || defined(__APPLE__)
-#include <pthread.h>
-#endif
-
 BERT_NAMESPACE_BEGIN
 
 /// Processors this process may really use: its affinity mask and its cgroup's CPU quota count, not the machine's size.
 /// At least 1.
-inline unsigned available_processors() {
-    unsigned count = std::max(1u, std::thread::hardware_concurrency());
-#if defined(__linux__)
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
-        count = std::min(count, static_cast<unsigned>(std::max(1, CPU_COUNT(&set))));
-    }
-    double quota = 0;
-    double period = 0;
-    std::string word;
-    std::ifstream v2("/sys/fs/cgroup/cpu.max");
-    if (v2 >> word >> period && word != "max") {
-        try {
-            quota = std::stod(word);
-        } catch (const std::exception&) {
-            quota = 0;
-        }
-    } else {
-        std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") >> quota;
-        std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_period_us") >> period;
-    }
-    if (quota > 0 && period > 0) count = std::min(count, static_cast<unsigned>(std::max(1.0, quota / period + 0.5)));
-#endif
-    return count;
-}
+unsigned available_processors();
 
 /// Threads of the caller's own for a ThreadPool to work on, so that the library starts none.
 ///
@@ -76,16 +42,7 @@ struct Executor {
 namespace detail {
 
 /// How many forks lie between this process and the one that called this function first: other in a child.
-inline std::size_t fork_count() noexcept {
-#if defined(__unix__) || defined(__APPLE__)
-    static std::atomic<std::size_t> count{0};
-    static const int registered = ::pthread_atfork(nullptr, nullptr, [] { count.fetch_add(1); });
-    static_cast<void>(registered);
-    return count.load(std::memory_order_relaxed);
-#else
-    return 0;
-#endif
-}
+std::size_t fork_count() noexcept;
 
 }  // namespace detail
 
@@ -100,22 +57,15 @@ inline std::size_t fork_count() noexcept {
 class ThreadPool {
 public:
     /// `threads` workers; 0 stands for available_processors(). At most 1024 are used.
-    explicit ThreadPool(unsigned threads = 0)
-        : size_(std::min<std::size_t>(threads == 0 ? available_processors() : threads, 1024)) {}
+    explicit ThreadPool(unsigned threads = 0);
 
     /// Works on the caller's threads instead. Errors: input (an executor without `run`).
-    explicit ThreadPool(Executor executor)
-        : size_(std::clamp<std::size_t>(executor.size, 1, 1024)), executor_(std::move(executor)) {
-        if (!executor_.run) detail::fail(ErrorKind::input, "an Executor needs its function `run`");
-    }
+    explicit ThreadPool(Executor executor);
 
     ThreadPool(const ThreadPool&) = delete;
     ThreadPool& operator=(const ThreadPool&) = delete;
 
-    ~ThreadPool() {
-        const Crew* const crew = crew_.load(std::memory_order_acquire);
-        if (crew && crew->forks == detail::fork_count()) delete crew;
-    }
+    ~ThreadPool();
 
     std::size_t size() const noexcept { return size_; }
 
@@ -155,87 +105,19 @@ private:
         /// `size`: workers, the calling thread included.
         explicit Crew(std::size_t size) : spins(size <= available_processors()) {}
 
-        ~Crew() {
-            stop.store(true);
-            { const std::lock_guard<std::mutex> lock(mutex); }
-            wake.notify_all();
-            for (auto& thread : threads) thread.join();
-        }
+        ~Crew();
 
         /// A run on `helpers` threads of the pool's own and the calling one.
-        void run(const Job& new_job, std::size_t helpers) {
-            start_threads(helpers);
-            job = new_job;
-            active.store(0, std::memory_order_release);
-            generation.fetch_add(1);
-            if (sleepers.load() > 0) {
-                { const std::lock_guard<std::mutex> lock(mutex); }  // whoever counts as a sleeper waits by now
-                wake.notify_all();
-            }
-            work(new_job, 0);
-            // Those still at work are waited for; nobody joins any more.
-            const auto close = [this] {
-                std::size_t none = 0;
-                return active.load(std::memory_order_relaxed) == 0 &&
-                       active.compare_exchange_strong(none, closed, std::memory_order_acquire);
-            };
-            if (spin(close)) return;
-            std::unique_lock<std::mutex> lock(mutex);
-            done.wait(lock, close);
-        }
+        void run(const Job& new_job, std::size_t helpers);
 
-        void start_threads(std::size_t helpers) {
-            // Where the system refuses a thread the pool works with those it has.
-            while (threads.size() < helpers && !refused) {
-                try {
-                    threads.emplace_back([this, worker = threads.size() + 1] { serve(worker); });
-                } catch (const std::exception&) {
-                    refused = true;
-                }
-            }
-        }
+        void start_threads(std::size_t helpers);
 
-        void work(const Job& of, std::size_t worker) noexcept {
-            for (std::size_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < of.tasks;) {
-                try {
-                    of.call(of.function, task, worker);
-                } catch (...) {
-                    const std::lock_guard<std::mutex> lock(mutex);
-                    if (!error) error = std::current_exception();
-                    next.store(of.tasks, std::memory_order_relaxed);
-                }
-            }
-        }
+        void work(const Job& of, std::size_t worker) noexcept;
 
-        void serve(std::size_t worker) {
-            std::uint64_t seen = 0;
-            const auto called = [&] { return stop.load() || generation.load() != seen; };
-            for (;;) {
-                if (!spin(called)) {
-                    std::unique_lock<std::mutex> lock(mutex);
-                    sleepers.fetch_add(1);
-                    wake.wait(lock, called);
-                    sleepers.fetch_sub(1);
-                }
-                if (stop.load()) return;
-                seen = generation.load();
-                if (!join()) continue;
-                work(job, worker);
-                if (active.fetch_sub(1, std::memory_order_release) == 1) {
-                    { const std::lock_guard<std::mutex> lock(mutex); }  // the caller waits by now, or will see it
-                    done.notify_one();
-                }
-            }
-        }
+        void serve(std::size_t worker);
 
         /// Takes part in the run that is open, if one is.
-        bool join() noexcept {
-            std::size_t others = active.load(std::memory_order_relaxed);
-            while (others != closed) {
-                if (active.compare_exchange_weak(others, others + 1, std::memory_order_acquire)) return true;
-            }
-            return false;
-        }
+        bool join() noexcept;
 
         /// Waits for `condition` in the way that costs least time, for a time in which the passes of a model come to
         /// their next step. Returns whether it happened.
@@ -276,38 +158,11 @@ private:
 
     /// The crew of this process. One that a fork left behind stays as it lies: its threads are not here, and its locks
     /// in whatever state they were.
-    Crew& own_crew() {
-        Crew* known = crew_.load(std::memory_order_acquire);
-        if (known && known->forks == detail::fork_count()) return *known;
-        auto fresh = std::make_unique<Crew>(size_);
-        if (crew_.compare_exchange_strong(known, fresh.get(), std::memory_order_acq_rel)) return *fresh.release();
-        return *known;
-    }
+    Crew& own_crew();
 
-    void run_on_executor(Crew& crew, const Job& job) {
-        struct Copies {
-            Crew& crew;
-            const Job& job;
-            const std::size_t most;
-            std::atomic<std::size_t> workers{0};
-        } copies{crew, job, std::min(size_, job.tasks)};
-        // One pointer: what std::function keeps without asking for memory.
-        executor_.run(copies.most, [&copies] {
-            const std::size_t worker = copies.workers.fetch_add(1, std::memory_order_relaxed);
-            if (worker < copies.most) copies.crew.work(copies.job, worker);
-        });
-        crew.work(job, 0);
-    }
+    void run_on_executor(Crew& crew, const Job& job);
 
-    static void relax() noexcept {
-#if defined(__x86_64__) && defined(__GNUC__)
-        __builtin_ia32_pause();
-#elif defined(__aarch64__) && defined(__GNUC__)
-        __asm__ volatile("yield");
-#else
-        std::this_thread::yield();
-#endif
-    }
+    static void relax() noexcept;
 
     const std::size_t size_;
     const Executor executor_;  // without `run`: own threads
@@ -315,3 +170,7 @@ private:
 };
 
 BERT_NAMESPACE_END
+
+#if !defined(BERT_COMPILED)
+#include <bert/core/thread_pool.ipp>
+#endif

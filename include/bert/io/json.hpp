@@ -51,6 +51,11 @@ public:
     ~JsonDocument() { take_apart(*this); }
 };
 
+/// Makes a value of a document; the library's own conversion would take it for a text, which it can become.
+inline void to_json(Json& to, const JsonDocument& from) {
+    to = static_cast<const Json&>(from);
+}
+
 /// Whole content of a regular file. Errors: file (missing, not a regular file, unreadable, longer than `limit` bytes).
 inline std::string read_file(const std::filesystem::path& path, std::uintmax_t limit) {
     std::error_code ec;

@@ -1,21 +1,14 @@
 // Writing the safetensors format. Depends on core and io.
 #pragma once
 
-#include <bert/core/buffer.hpp>
 #include <bert/core/matrix.hpp>
-#include <bert/error.hpp>
-#include <bert/io/atomic_file.hpp>
-#include <bert/io/json.hpp>
 #include <bert/io/safetensors.hpp>
 
-#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 BERT_NAMESPACE_BEGIN
@@ -28,76 +21,21 @@ struct NewTensor {
     std::vector<Index> shape;
     std::function<void(std::byte*)> fill;
 
-    std::size_t elements() const noexcept {
-        std::size_t product = 1;
-        for (const Index extent : shape) product *= static_cast<std::size_t>(extent);
-        return product;
-    }
+    std::size_t elements() const noexcept;
 };
 
 /// A tensor of type F32 whose values `fill` writes.
-inline NewTensor float_tensor(std::string name, std::vector<Index> shape, std::function<void(float*)> fill) {
-    return {std::move(name), DType::f32, std::move(shape),
-            [fill = std::move(fill)](std::byte* out) { fill(reinterpret_cast<float*>(out)); }};
-}
-
-namespace detail {
-
-/// Name and size of an element type. Errors: input (a type that is not written).
-inline const DTypeInfo& dtype_info(DType dtype) {
-    for (const auto& info : dtypes) {
-        if (info.dtype == dtype) return info;
-    }
-    fail(ErrorKind::input, "a tensor of this type cannot be written");
-}
-
-}  // namespace detail
+NewTensor float_tensor(std::string name, std::vector<Index> shape, std::function<void(float*)> fill);
 
 /// Writes tensors as one file, those of large elements first and else in the order of their names, so that every tensor
 /// is aligned to its elements. `metadata` gets {"format": "pt"} besides, which transformers asks for. The file appears
 /// as a whole or not at all. Errors: file; input (a name given twice), unsupported (a header that readers would
 /// refuse); what `fill` throws.
-inline void write_safetensors(const std::filesystem::path& path, std::vector<NewTensor> tensors,
-                              std::map<std::string, std::string> metadata = {}) {
-    const auto size_of = [](const NewTensor& tensor) { return detail::dtype_info(tensor.dtype).bytes; };
-    std::sort(tensors.begin(), tensors.end(), [&](const auto& a, const auto& b) {
-        return size_of(a) != size_of(b) ? size_of(a) > size_of(b) : a.name < b.name;
-    });
-    metadata["format"] = "pt";
-    detail::JsonDocument header = detail::Json{{"__metadata__", metadata}};
-    std::uint64_t offset = 0;
-    std::size_t largest = 0;
-    for (const NewTensor& tensor : tensors) {
-        if (header.contains(tensor.name)) {
-            detail::fail(ErrorKind::input, path, ": tensor \"", tensor.name, "\" is given twice");
-        }
-        const std::size_t bytes = tensor.elements() * size_of(tensor);
-        const std::uint64_t end = offset + bytes;
-        header[tensor.name] = {
-            {"dtype", detail::dtype_info(tensor.dtype).name}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
-        offset = end;
-        largest = std::max(largest, bytes);
-    }
-    std::string text = header.dump(-1, ' ', false, detail::Json::error_handler_t::replace);
-    // Data begins at a cache line.
-    constexpr std::size_t line = 64;
-    const std::uint64_t length = (text.size() + sizeof(std::uint64_t) + line - 1) / line * line - sizeof(std::uint64_t);
-    text.resize(length, ' ');
-    if (length > detail::max_header_bytes) {
-        detail::fail(ErrorKind::unsupported, path, ": a header of ", length, " bytes; readers take at most ",
-                     detail::max_header_bytes);
-    }
-
-    detail::AtomicFile file(path);
-    file.write(&length, sizeof length);
-    file.write(text);
-    AlignedBuffer<std::byte> values(largest);
-    for (const NewTensor& tensor : tensors) {
-        const std::size_t bytes = tensor.elements() * size_of(tensor);
-        tensor.fill(values.data());
-        file.write(values.data(), bytes);
-    }
-    file.commit();
-}
+void write_safetensors(const std::filesystem::path& path, std::vector<NewTensor> tensors,
+                       std::map<std::string, std::string> metadata = {});
 
 BERT_NAMESPACE_END
+
+#if !defined(BERT_COMPILED)
+#include <bert/io/safetensors_writer.ipp>
+#endif

@@ -18,44 +18,25 @@ class AnyDecoderModel {
 public:
     /// See DecoderModel::load().
     static AnyDecoderModel load(const ModelConfig& config, const Checkpoint& checkpoint, const std::string& prefix,
-                                WeightType weights, const std::string& kernels) {
-        switch (weights) {
-            case WeightType::bfloat16:
-                return AnyDecoderModel(DecoderModel<bfloat16>::load(config, checkpoint, prefix, kernels));
-            case WeightType::int8:
-                return AnyDecoderModel(DecoderModel<std::int8_t>::load(config, checkpoint, prefix, kernels));
-            case WeightType::float32: break;
-        }
-        return AnyDecoderModel(DecoderModel<float>::load(config, checkpoint, prefix, kernels));
-    }
+                                WeightType weights, const std::string& kernels);
 
     template <class W>
     explicit AnyDecoderModel(DecoderModel<W> model) : model_(std::move(model)) {}
 
-    const ModelConfig& config() const noexcept {
-        return std::visit([](const auto& model) -> const ModelConfig& { return model.config(); }, model_);
-    }
+    const ModelConfig& config() const noexcept;
 
     /// See Decoder::make_cache().
-    KeyValueCache<float> make_cache(Index tokens) const {
-        return std::visit([&](const auto& model) { return model.decoder().make_cache(tokens); }, model_);
-    }
+    KeyValueCache<float> make_cache(Index tokens) const;
 
     /// See Decoder::read_source().
-    KeyValueCache<float> read_source(const ConstRows<float>& states, Workspace& workspace) const {
-        return std::visit([&](const auto& model) { return model.decoder().read_source(states, workspace); }, model_);
-    }
+    KeyValueCache<float> read_source(const ConstRows<float>& states, Workspace& workspace) const;
 
     /// See DecoderModel::forward().
     void forward(const DecoderBatch<float>& batch, Rows<float> x, Workspace& workspace,
-                 std::vector<Matrix>* hidden_states = nullptr) const {
-        std::visit([&](const auto& model) { model.forward(batch, x, workspace, hidden_states); }, model_);
-    }
+                 std::vector<Matrix>* hidden_states = nullptr) const;
 
     /// See DecoderModel::logits().
-    void logits(const ConstRows<float>& hidden, Rows<float> logits, Workspace& workspace) const {
-        std::visit([&](const auto& model) { model.logits(hidden, logits, workspace); }, model_);
-    }
+    void logits(const ConstRows<float>& hidden, Rows<float> logits, Workspace& workspace) const;
 
 private:
     // In the order of WeightType.
@@ -63,3 +44,7 @@ private:
 };
 
 BERT_NAMESPACE_END
+
+#if !defined(BERT_COMPILED)
+#include <bert/model/any_decoder_model.ipp>
+#endif

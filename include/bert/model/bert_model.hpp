@@ -2,11 +2,8 @@
 #pragma once
 
 #include <bert/core/matrix.hpp>
-#include <bert/error.hpp>
-#include <bert/io/checkpoint.hpp>
 #include <bert/io/model_config.hpp>
 #include <bert/io/model_path.hpp>
-#include <bert/io/paths.hpp>
 #include <bert/model/weights.hpp>
 #include <bert/nn/batch.hpp>
 #include <bert/nn/embeddings.hpp>
@@ -17,7 +14,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 BERT_NAMESPACE_BEGIN
@@ -60,65 +56,14 @@ public:
     using Scalar = typename Linear<W>::Scalar;
 
     /// Puts a model together from its parts. Errors: shape.
-    BertModel(ModelConfig config, Embeddings<Scalar> embeddings, Encoder<W> encoder, std::optional<Pooler<W>> pooler)
-        : config_(std::move(config)),
-          embeddings_(std::move(embeddings)),
-          encoder_(std::move(encoder)),
-          pooler_(std::move(pooler)) {
-        if (embeddings_.hidden_size() != config_.hidden_size) {
-            detail::fail(ErrorKind::shape, "BertModel: embeddings of ", embeddings_.hidden_size(),
-                         " for a configuration with hidden_size ", config_.hidden_size);
-        }
-        for (const auto& layer : encoder_.layers()) {
-            if (layer.attention().hidden_size() != embeddings_.hidden_size()) {
-                detail::fail(ErrorKind::shape, "BertModel: a layer of hidden size ", layer.attention().hidden_size(),
-                             " on embeddings of ", embeddings_.hidden_size());
-            }
-        }
-    }
+    BertModel(ModelConfig config, Embeddings<Scalar> embeddings, Encoder<W> encoder, std::optional<Pooler<W>> pooler);
 
     /// Opens a model: config.json and model.safetensors (or its shards) of a folder, or one file; see ModelPath.
     /// Errors: file, format, shape, unsupported; see the parts.
-    static BertModel load(const ModelPath& folder, const LoadOptions& options = {}) {
-        detail::check_folder(folder);
-        ModelConfig config = load_model_config(folder);
-        const Checkpoint checkpoint(folder, options.memory_map);
-        Weights weights = Weights::of_encoder(checkpoint, options.kernels);
-        if (options.warning && kernels_unoptimised()) {
-            options.warning(
-                "the kernels of bert.hpp were compiled without optimisation and are tens of times slower than they "
-                "could be: compile with -O2, or link bert::compiled");
-        }
-        return load(std::move(config), weights);
-    }
+    static BertModel load(const ModelPath& folder, const LoadOptions& options = {});
 
     /// The encoder whose tensors `weights` looks up. Errors: format, shape, unsupported.
-    static BertModel load(ModelConfig config, Weights& weights) {
-        const Index hidden = config.hidden_size;
-        const double epsilon = config.layer_norm_eps;
-
-        auto embeddings = weights.embeddings<W>(config);
-        std::vector<EncoderLayer<W>> layers;
-        for (Index i = 0; i < config.num_hidden_layers; ++i) {
-            const std::string layer = "encoder.layer." + std::to_string(i);
-            const std::string self = layer + ".attention.self.";
-            MultiHeadAttention<W> attention(
-                weights.linear<W>({self + "query", self + "key", self + "value"}, hidden, hidden),
-                weights.linear<W>({layer + ".attention.output.dense"}, hidden, hidden), config.num_attention_heads);
-            FeedForward<W> feed_forward(
-                weights.linear<W>({layer + ".intermediate.dense"}, hidden, config.intermediate_size),
-                weights.linear<W>({layer + ".output.dense"}, config.intermediate_size, hidden), config.hidden_act);
-            layers.emplace_back(std::move(attention),
-                                weights.layer_norm<Scalar>(layer + ".attention.output.LayerNorm", hidden, epsilon),
-                                std::move(feed_forward),
-                                weights.layer_norm<Scalar>(layer + ".output.LayerNorm", hidden, epsilon));
-        }
-
-        std::optional<Pooler<W>> pooler;
-        if (weights.has("pooler.dense.weight")) pooler.emplace(weights.linear<W>({"pooler.dense"}, hidden, hidden));
-        weights.check_all_used();
-        return BertModel(std::move(config), std::move(embeddings), Encoder<W>(std::move(layers)), std::move(pooler));
-    }
+    static BertModel load(ModelConfig config, Weights& weights);
 
     const ModelConfig& config() const noexcept { return config_; }
     const Embeddings<Scalar>& embeddings() const noexcept { return embeddings_; }
@@ -127,52 +72,21 @@ public:
 
     /// Contextual embeddings of one text. Errors: input (no tokens, too many, ids out of range, no pooler), shape,
     /// format (numbers of the model that are not finite, or become so).
-    ModelOutput<Scalar> forward(const Encoding& encoding, const ForwardOptions& options = {}) const {
-        Batch batch;
-        batch.add(encoding);
-        return forward(batch, options);
-    }
+    ModelOutput<Scalar> forward(const Encoding& encoding, const ForwardOptions& options = {}) const;
 
     /// Contextual embeddings of several texts. Errors: as above.
-    ModelOutput<Scalar> forward(const Batch& batch, const ForwardOptions& options = {}) const {
-        Workspace workspace;
-        return forward(batch, workspace, options);
-    }
+    ModelOutput<Scalar> forward(const Batch& batch, const ForwardOptions& options = {}) const;
 
     /// The same with the caller's scratch memory and threads.
-    ModelOutput<Scalar> forward(const Batch& batch, Workspace& workspace, const ForwardOptions& options = {}) const {
-        if (options.pooler_output && !pooler_) {
-            detail::fail(ErrorKind::input, "pooler_output was asked for, but the checkpoint has no pooler");
-        }
-        ModelOutput<Scalar> output;
-        output.last_hidden_state.resize(batch.tokens(), config_.hidden_size);
-        forward(batch, output.last_hidden_state, workspace, options.hidden_states ? &output.hidden_states : nullptr,
-                options.attentions ? &output.attentions : nullptr);
-        if (options.pooler_output) output.pooler_output = pool(output.last_hidden_state, batch, workspace);
-        return output;
-    }
+    ModelOutput<Scalar> forward(const Batch& batch, Workspace& workspace, const ForwardOptions& options = {}) const;
 
     /// BERT's pooler on the last hidden states (tokens x hidden) of a batch: texts x hidden. Errors: input (no pooler).
-    RowMatrix<Scalar> pool(const ConstRows<Scalar>& hidden, const Batch& batch, Workspace& workspace) const {
-        if (!pooler_) {
-            detail::fail(ErrorKind::input, "pooler_output was asked for, but the checkpoint has no pooler");
-        }
-        return pooler_->forward(hidden, batch, workspace);
-    }
+    RowMatrix<Scalar> pool(const ConstRows<Scalar>& hidden, const Batch& batch, Workspace& workspace) const;
 
     /// The pass itself, into x (tokens x hidden); once the workspace has its size, nothing is allocated on the way.
     void forward(const Batch& batch, Rows<Scalar> x, Workspace& workspace,
                  std::vector<RowMatrix<Scalar>>* hidden_states = nullptr,
-                 std::vector<std::vector<RowMatrix<Scalar>>>* attentions = nullptr) const {
-        embeddings_.check(batch);
-        if (x.rows() != batch.tokens() || x.cols() != config_.hidden_size) {
-            detail::fail(ErrorKind::shape, "BertModel: ", batch.tokens(), " tokens of ", config_.hidden_size,
-                         " features need such a matrix, given ", x.rows(), " x ", x.cols());
-        }
-        embeddings_.forward(batch, x, workspace);
-        encoder_.forward(x, batch, workspace, hidden_states, attentions);
-        detail::check_hidden_states<Scalar>(x, batch);
-    }
+                 std::vector<std::vector<RowMatrix<Scalar>>>* attentions = nullptr) const;
 
 private:
     ModelConfig config_;
@@ -182,3 +96,7 @@ private:
 };
 
 BERT_NAMESPACE_END
+
+#if !defined(BERT_COMPILED)
+#include <bert/model/bert_model.ipp>
+#endif

@@ -2,12 +2,9 @@
 #pragma once
 
 #include <bert/core/workspace_pool.hpp>
-#include <bert/error.hpp>
-#include <bert/io/decoder_config.hpp>
 #include <bert/io/generation_config.hpp>
 #include <bert/io/model_path.hpp>
 #include <bert/model/any_decoder_model.hpp>
-#include <bert/tasks/decoder_steps.hpp>
 #include <bert/tasks/generation.hpp>
 #include <bert/tasks/language_model.hpp>
 #include <bert/text/tokenizer.hpp>
@@ -27,46 +24,18 @@ class CausalLM {
 public:
     /// Opens a folder. A tokenizer is taken from it where it has one of the WordPiece kind; without, generate_ids()
     /// still works. Errors: file, format, shape, vocabulary, unsupported (a folder without such a decoder).
-    explicit CausalLM(const ModelPath& folder, const LanguageModelOptions& options = {})
-        : generation_config_(load_generation_config(detail::generator_folder(folder, Task::text_generation))),
-          tokenizer_(detail::load_optional_tokenizer(folder, options)),
-          model_(load(folder, options)),
-          workspaces_(std::make_unique<WorkspacePool>(options.threads, options.executor)) {
-        detail::check_generator_vocabulary(folder, tokenizer_, model_.config());
-    }
+    explicit CausalLM(const ModelPath& folder, const LanguageModelOptions& options = {});
 
     /// The continuations of each text, num_return_sequences each, best first with beams. As transformers' pipeline
     /// does, texts are tokenized with their special tokens. One of no tokens at all becomes the folder's bos_token_id.
     /// Errors: input (see generate(); no tokenizer), format (invalid UTF-8, where that is asked for).
     std::vector<std::vector<GeneratedSequence>> generate(const std::vector<std::string>& prompts,
                                                          const GenerationOptions& options = {},
-                                                         bool add_special_tokens = true) const {
-        const Tokenizer& tokenizer = detail::require_tokenizer(tokenizer_);
-        EncodeOptions encode_options;
-        encode_options.add_special_tokens = add_special_tokens;
-        std::vector<std::vector<std::int32_t>> ids;
-        TokenIds encoded;
-        for (const std::string& prompt : prompts) {
-            tokenizer.encode_ids(prompt, encode_options, encoded);
-            ids.push_back(encoded.ids);
-            const auto bos = merge(options, generation_config_).bos_token_id;
-            if (encoded.ids.empty() && bos) ids.back() = {*bos};
-        }
-        return generate_ids(ids, options);
-    }
+                                                         bool add_special_tokens = true) const;
 
     /// The same for prompts given as tokens. Every token is attended to. Errors: input.
     std::vector<std::vector<GeneratedSequence>> generate_ids(const std::vector<std::vector<std::int32_t>>& prompts,
-                                                             const GenerationOptions& options = {}) const {
-        const WorkspacePool::Loan workspace(*workspaces_);
-        detail::DecoderSteps steps(model_, *workspace);
-        const ModelConfig& config = model_.config();
-        const GenerationLimits limits{config.vocab_size, config.max_position_embeddings,
-                                      config.max_position_embeddings};
-        auto results = bert::generate(steps, prompts, options, generation_config_, limits);
-        if (tokenizer_) detail::add_texts(*tokenizer_, results);
-        return results;
-    }
+                                                             const GenerationOptions& options = {}) const;
 
     const AnyDecoderModel& model() const noexcept { return model_; }
     const std::optional<Tokenizer>& tokenizer() const noexcept { return tokenizer_; }
@@ -74,12 +43,7 @@ public:
     std::size_t threads() const noexcept { return workspaces_->threads().size(); }
 
 private:
-    static AnyDecoderModel load(const ModelPath& folder, const LanguageModelOptions& options) {
-        const ModelConfig config = load_decoder_config(folder);
-        const Checkpoint checkpoint(folder, options.load.memory_map);
-        return AnyDecoderModel::load(config, checkpoint, "", choose_weights(options.weights, folder),
-                                     options.load.kernels);
-    }
+    static AnyDecoderModel load(const ModelPath& folder, const LanguageModelOptions& options);
 
     GenerationConfig generation_config_;
     std::optional<Tokenizer> tokenizer_;
@@ -88,3 +52,7 @@ private:
 };
 
 BERT_NAMESPACE_END
+
+#if !defined(BERT_COMPILED)
+#include <bert/tasks/causal_lm.ipp>
+#endif

@@ -9,12 +9,9 @@
 #include <bert/tasks/semantic_search.hpp>
 
 #include <algorithm>
-#include <bitset>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <limits>
 #include <type_traits>
 #include <vector>
 
@@ -22,34 +19,12 @@ BERT_NAMESPACE_BEGIN
 
 /// The least and the greatest value of each dimension: 2 x d. What embeddings are quantised with has to be kept, to
 /// quantise queries and to rescore. Errors: input (no rows, a value that is not finite).
-inline Matrix quantization_ranges(const ConstRows<float>& calibration) {
-    detail::check_finite(calibration, "quantization_ranges");
-    if (calibration.rows() == 0) {
-        detail::fail(ErrorKind::input, "quantization_ranges: there are no embeddings to calibrate with");
-    }
-    Matrix ranges(2, calibration.cols());
-    ranges.row(0) = calibration.colwise().minCoeff();
-    ranges.row(1) = calibration.colwise().maxCoeff();
-    return ranges;
-}
+Matrix quantization_ranges(const ConstRows<float>& calibration);
 
 namespace detail {
 
 /// The width of a quantisation step in each dimension; 1 where the range is a point. Errors: shape, input.
-inline Vector<float> quantization_steps(const ConstRows<float>& ranges, Index dimension) {
-    if (ranges.rows() != 2 || ranges.cols() != dimension) {
-        fail(ErrorKind::shape, "quantisation ranges should be 2 x ", dimension, ", given ", ranges.rows(), " x ",
-             ranges.cols());
-    }
-    Vector<float> steps = (ranges.row(1) - ranges.row(0)).transpose() / 255.0f;
-    for (Index i = 0; i < dimension; ++i) {
-        if (!ranges.col(i).allFinite() || !std::isfinite(steps(i))) {
-            fail(ErrorKind::input, "the quantisation range of dimension ", i, " is not finite");
-        }
-        if (steps(i) == 0.0f) steps(i) = 1.0f;
-    }
-    return steps;
-}
+Vector<float> quantization_steps(const ConstRows<float>& ranges, Index dimension);
 
 template <class Code>
 RowMatrix<Code> quantize_scalar(const ConstRows<float>& embeddings, const ConstRows<float>& ranges) {
@@ -66,18 +41,7 @@ RowMatrix<Code> quantize_scalar(const ConstRows<float>& embeddings, const ConstR
     return codes;
 }
 
-/// Ranges of the embeddings themselves. Errors: input (one embedding has no range).
-inline Matrix own_ranges(const ConstRows<float>& embeddings) {
-    if (embeddings.rows() == 0) return Matrix::Zero(2, embeddings.cols());
-    if (embeddings.rows() == 1) {
-        fail(ErrorKind::input, "a single embedding has no quantisation ranges: give those of a representative set");
-    }
-    return quantization_ranges(embeddings);
-}
-
-inline Index packed_bytes(Index dimension) noexcept {
-    return (dimension + 7) / 8;
-}
+Index packed_bytes(Index dimension) noexcept;
 
 template <class Code>
 RowMatrix<Code> quantize_bits(const ConstRows<float>& embeddings) {
@@ -100,35 +64,23 @@ RowMatrix<Code> quantize_bits(const ConstRows<float>& embeddings) {
 
 /// Codes from -128 to 127, 255 steps over each dimension's range; values beyond it become its ends. `ranges`: see
 /// quantization_ranges(). Errors: shape, input (a value or range that is not finite).
-inline RowMatrix<std::int8_t> quantize_int8(const ConstRows<float>& embeddings, const ConstRows<float>& ranges) {
-    return detail::quantize_scalar<std::int8_t>(embeddings, ranges);
-}
+RowMatrix<std::int8_t> quantize_int8(const ConstRows<float>& embeddings, const ConstRows<float>& ranges);
 
 /// The same with the ranges of the embeddings themselves. Errors: input (a single embedding).
-inline RowMatrix<std::int8_t> quantize_int8(const ConstRows<float>& embeddings) {
-    return quantize_int8(embeddings, detail::own_ranges(embeddings));
-}
+RowMatrix<std::int8_t> quantize_int8(const ConstRows<float>& embeddings);
 
 /// As quantize_int8(), with codes from 0 to 255.
-inline RowMatrix<std::uint8_t> quantize_uint8(const ConstRows<float>& embeddings, const ConstRows<float>& ranges) {
-    return detail::quantize_scalar<std::uint8_t>(embeddings, ranges);
-}
+RowMatrix<std::uint8_t> quantize_uint8(const ConstRows<float>& embeddings, const ConstRows<float>& ranges);
 
 /// The same with the ranges of the embeddings themselves. Errors: input (a single embedding).
-inline RowMatrix<std::uint8_t> quantize_uint8(const ConstRows<float>& embeddings) {
-    return quantize_uint8(embeddings, detail::own_ranges(embeddings));
-}
+RowMatrix<std::uint8_t> quantize_uint8(const ConstRows<float>& embeddings);
 
 /// One bit a dimension, set where the value is positive: n x ceil(d / 8) bytes, the first dimension in the highest bit.
 /// Errors: input (a value that is not finite).
-inline RowMatrix<std::uint8_t> quantize_ubinary(const ConstRows<float>& embeddings) {
-    return detail::quantize_bits<std::uint8_t>(embeddings);
-}
+RowMatrix<std::uint8_t> quantize_ubinary(const ConstRows<float>& embeddings);
 
 /// As quantize_ubinary(), each byte less 128 as a signed number (the highest bit flipped).
-inline RowMatrix<std::int8_t> quantize_binary(const ConstRows<float>& embeddings) {
-    return detail::quantize_bits<std::int8_t>(embeddings);
-}
+RowMatrix<std::int8_t> quantize_binary(const ConstRows<float>& embeddings);
 
 /// Options of searches among quantised embeddings.
 struct QuantizedSearchOptions {
@@ -193,20 +145,7 @@ std::vector<std::vector<SearchHit>> search_scalar(const ConstRows<float>& querie
 }
 
 /// Bits in which two codes differ.
-inline std::size_t hamming_distance(const void* a, const void* b, std::size_t bytes) {
-    const auto* x = static_cast<const unsigned char*>(a);
-    const auto* y = static_cast<const unsigned char*>(b);
-    std::size_t bits = 0;
-    for (std::size_t at = 0; at < bytes; at += 8) {
-        const std::size_t count = std::min<std::size_t>(8, bytes - at);
-        std::uint64_t u = 0;
-        std::uint64_t v = 0;
-        std::memcpy(&u, x + at, count);
-        std::memcpy(&v, y + at, count);
-        bits += std::bitset<64>(u ^ v).count();
-    }
-    return bits;
-}
+std::size_t hamming_distance(const void* a, const void* b, std::size_t bytes);
 
 template <class Code>
 std::vector<std::vector<SearchHit>> search_bits(const ConstRows<float>& queries, const ConstRows<Code>& corpus,
@@ -239,39 +178,35 @@ std::vector<std::vector<SearchHit>> search_bits(const ConstRows<float>& queries,
 /// rescore_multiplier rows by the product of codes, ranked again by the product of the float query (n x d) and the
 /// restored embeddings. A hit's score is that product, or without rescoring the product of codes. Equal scores: the
 /// lower corpus_id first. Errors: shape, input.
-inline std::vector<std::vector<SearchHit>> semantic_search_int8(const ConstRows<float>& queries,
-                                                                const ConstRows<std::int8_t>& corpus,
-                                                                const ConstRows<float>& ranges,
-                                                                const QuantizedSearchOptions& options = {},
-                                                                ThreadPool* threads = nullptr) {
-    return detail::search_scalar<std::int8_t>(queries, corpus, ranges, options, threads);
-}
+std::vector<std::vector<SearchHit>> semantic_search_int8(const ConstRows<float>& queries,
+                                                         const ConstRows<std::int8_t>& corpus,
+                                                         const ConstRows<float>& ranges,
+                                                         const QuantizedSearchOptions& options = {},
+                                                         ThreadPool* threads = nullptr);
 
 /// The same among uint8 codes.
-inline std::vector<std::vector<SearchHit>> semantic_search_uint8(const ConstRows<float>& queries,
-                                                                 const ConstRows<std::uint8_t>& corpus,
-                                                                 const ConstRows<float>& ranges,
-                                                                 const QuantizedSearchOptions& options = {},
-                                                                 ThreadPool* threads = nullptr) {
-    return detail::search_scalar<std::uint8_t>(queries, corpus, ranges, options, threads);
-}
+std::vector<std::vector<SearchHit>> semantic_search_uint8(const ConstRows<float>& queries,
+                                                          const ConstRows<std::uint8_t>& corpus,
+                                                          const ConstRows<float>& ranges,
+                                                          const QuantizedSearchOptions& options = {},
+                                                          ThreadPool* threads = nullptr);
 
 /// Search among codes of quantize_ubinary(): the best top_k * rescore_multiplier rows by Hamming distance, ranked again
 /// by the product of the float query and the bits. A hit's score is that product, or without rescoring the negated
 /// distance. Equal scores: the lower corpus_id first. Errors: shape, input.
-inline std::vector<std::vector<SearchHit>> semantic_search_ubinary(const ConstRows<float>& queries,
-                                                                   const ConstRows<std::uint8_t>& corpus,
-                                                                   const QuantizedSearchOptions& options = {},
-                                                                   ThreadPool* threads = nullptr) {
-    return detail::search_bits<std::uint8_t>(queries, corpus, options, threads);
-}
+std::vector<std::vector<SearchHit>> semantic_search_ubinary(const ConstRows<float>& queries,
+                                                            const ConstRows<std::uint8_t>& corpus,
+                                                            const QuantizedSearchOptions& options = {},
+                                                            ThreadPool* threads = nullptr);
 
 /// The same among codes of quantize_binary().
-inline std::vector<std::vector<SearchHit>> semantic_search_binary(const ConstRows<float>& queries,
-                                                                  const ConstRows<std::int8_t>& corpus,
-                                                                  const QuantizedSearchOptions& options = {},
-                                                                  ThreadPool* threads = nullptr) {
-    return detail::search_bits<std::int8_t>(queries, corpus, options, threads);
-}
+std::vector<std::vector<SearchHit>> semantic_search_binary(const ConstRows<float>& queries,
+                                                           const ConstRows<std::int8_t>& corpus,
+                                                           const QuantizedSearchOptions& options = {},
+                                                           ThreadPool* threads = nullptr);
 
 BERT_NAMESPACE_END
+
+#if !defined(BERT_COMPILED)
+#include <bert/tasks/embedding_quantization.ipp>
+#endif

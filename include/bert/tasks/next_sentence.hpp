@@ -3,9 +3,7 @@
 
 #include <bert/io/model_path.hpp>
 #include <bert/tasks/pooled_classifier.hpp>
-#include <bert/tasks/scores.hpp>
 
-#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -24,36 +22,22 @@ struct NextSentenceScore {
 class NextSentence {
 public:
     /// Errors: file, format, shape, vocabulary, unsupported (no such head in the folder).
-    explicit NextSentence(const ModelPath& folder, const TaskOptions& options = {})
-        : classifier_(folder, Task::next_sentence, "cls.seq_relationship", 2, options) {}
+    explicit NextSentence(const ModelPath& folder, const TaskOptions& options = {});
 
-    NextSentenceScore score(const std::string& first, const std::string& second) const {
-        return scores({{first, second}}).front();
-    }
+    NextSentenceScore score(const std::string& first, const std::string& second) const;
 
-    std::vector<NextSentenceScore> score_batch(const std::vector<TextPair>& pairs) const {
-        std::vector<PooledClassifier::Input> inputs;
-        for (const TextPair& pair : pairs) inputs.push_back({pair.first, pair.second});
-        return scores(inputs);
-    }
+    std::vector<NextSentenceScore> score_batch(const std::vector<TextPair>& pairs) const;
 
     const TaskModel& task() const noexcept { return classifier_.task(); }
 
 private:
-    std::vector<NextSentenceScore> scores(const std::vector<PooledClassifier::Input>& inputs) const {
-        const PooledClassifier::Logits logits = classifier_.compute(inputs);
-        Matrix probabilities = logits.values;
-        softmax_rows(probabilities);
-        std::vector<NextSentenceScore> result;
-        for (std::size_t i = 0; i < inputs.size(); ++i) {
-            const auto row = static_cast<Index>(i);
-            result.push_back(
-                {probabilities(row, 0), logits.values(row, 0), logits.values(row, 1), logits.truncated[i]});
-        }
-        return result;
-    }
+    std::vector<NextSentenceScore> scores(const std::vector<PooledClassifier::Input>& inputs) const;
 
     PooledClassifier classifier_;
 };
 
 BERT_NAMESPACE_END
+
+#if !defined(BERT_COMPILED)
+#include <bert/tasks/next_sentence.ipp>
+#endif

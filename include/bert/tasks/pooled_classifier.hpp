@@ -3,13 +3,10 @@
 #pragma once
 
 #include <bert/core/matrix.hpp>
-#include <bert/error.hpp>
 #include <bert/io/model_path.hpp>
 #include <bert/model/task_heads.hpp>
 #include <bert/tasks/task_model.hpp>
 
-#include <algorithm>
-#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,8 +37,7 @@ public:
     /// `head`: name of the dense layer in the checkpoint; `labels`: its outputs, config.json's num_labels where not
     /// given. Errors: those of TaskModel and HeadFolder; format (no pooler).
     PooledClassifier(const ModelPath& folder, Task task, const char* head, std::optional<Index> labels,
-                     const TaskOptions& options, const TokenizerChanges& changes = {})
-        : PooledClassifier(folder, HeadFolder(folder, task, options.load), head, labels, options, changes) {}
+                     const TaskOptions& options, const TokenizerChanges& changes = {});
 
     const TaskModel& task() const noexcept { return task_; }
     Index labels() const noexcept { return head_.out_features(); }
@@ -50,42 +46,18 @@ public:
     /// cannot make a pair fit; a token type the model does not have), format (invalid UTF-8, where that is refused;
     /// numbers that grow too large).
     Logits compute(const std::vector<Input>& inputs,
-                   TruncationStrategy truncation = TruncationStrategy::longest_first) const {
-        Logits logits;
-        logits.values.resize(static_cast<Index>(inputs.size()), labels());
-        TaskRun run(task_, [&](const TaskStep& step) {
-            const Matrix pooled = task_.model().pool(step.hidden, step.batch, step.workspace);
-            auto rows = logits.values.middleRows(static_cast<Index>(step.first), pooled.rows());
-            head_.forward(pooled, rows, step.workspace);
-            detail::check_outputs<float>(rows);
-        });
-        EncodeOptions options;
-        options.max_length = task_.max_length();
-        options.truncation = truncation;
-        TokenIds ids;
-        for (const Input& input : inputs) {
-            if (input.second) task_.tokenizer().encode_ids(input.first, *input.second, options, ids);
-            else task_.tokenizer().encode_ids(input.first, options, ids);
-            logits.truncated.push_back(ids.truncated);
-            run.add(ids);
-            if (run.full()) run.compute();
-        }
-        run.compute();
-        return logits;
-    }
+                   TruncationStrategy truncation = TruncationStrategy::longest_first) const;
 
 private:
     PooledClassifier(const ModelPath& folder, const HeadFolder& heads, const char* head, std::optional<Index> labels,
-                     const TaskOptions& options, const TokenizerChanges& changes)
-        : head_(heads.linear(head, labels.value_or(heads.config().num_labels))), task_(folder, options, changes) {
-        if (!task_.model().has_pooler()) {
-            detail::fail(ErrorKind::format, folder, ": the head \"", head,
-                         "\" stands on BERT's pooler, but tensor \"pooler.dense.weight\" is missing");
-        }
-    }
+                     const TaskOptions& options, const TokenizerChanges& changes);
 
     Linear<float> head_;
     TaskModel task_;
 };
 
 BERT_NAMESPACE_END
+
+#if !defined(BERT_COMPILED)
+#include <bert/tasks/pooled_classifier.ipp>
+#endif

@@ -4,7 +4,6 @@
 #include <bert/core/matrix.hpp>
 #include <bert/core/thread_pool.hpp>
 #include <bert/tasks/score_blocks.hpp>
-#include <bert/tasks/similarity.hpp>
 
 #include <cstddef>
 #include <vector>
@@ -25,12 +24,7 @@ struct SearchHit {
 
 namespace detail {
 
-inline std::vector<SearchHit> to_hits(const std::vector<Candidate>& candidates) {
-    std::vector<SearchHit> hits;
-    hits.reserve(candidates.size());
-    for (const Candidate& c : candidates) hits.push_back({c.row, static_cast<float>(c.score)});
-    return hits;
-}
+std::vector<SearchHit> to_hits(const std::vector<Candidate>& candidates);
 
 }  // namespace detail
 
@@ -39,19 +33,12 @@ inline std::vector<SearchHit> to_hits(const std::vector<Candidate>& candidates) 
 /// rows. Among equal scores the lower corpus_id stands first (and stays, where top_k cuts), which sentence-transformers
 /// leaves open. Memory beyond the arguments does not grow with the corpus. `threads` are used where given; the result
 /// is the same. Errors: shape (dimensions differ), input (a value that is not finite).
-inline std::vector<std::vector<SearchHit>> semantic_search(const ConstRows<float>& queries,
-                                                           const ConstRows<float>& corpus,
-                                                           const SemanticSearchOptions& options = {},
-                                                           ThreadPool* threads = nullptr) {
-    detail::check_same_dimension(queries.cols(), corpus.cols(), "semantic_search");
-    detail::check_finite(queries, "semantic_search: queries");
-    detail::check_finite(corpus, "semantic_search: corpus");
-    Workspace workspace(threads);
-    std::vector<std::vector<SearchHit>> result;
-    for (const auto& list : detail::best_rows(queries, corpus, options.top_k, options.measure, workspace)) {
-        result.push_back(detail::to_hits(list));
-    }
-    return result;
-}
+std::vector<std::vector<SearchHit>> semantic_search(const ConstRows<float>& queries, const ConstRows<float>& corpus,
+                                                    const SemanticSearchOptions& options = {},
+                                                    ThreadPool* threads = nullptr);
 
 BERT_NAMESPACE_END
+
+#if !defined(BERT_COMPILED)
+#include <bert/tasks/semantic_search.ipp>
+#endif

@@ -1,72 +1,25 @@
 // Comparing embeddings. Depends on core, io/sentence_config and nn.
 #pragma once
 
-#include <bert/core/buffer.hpp>
 #include <bert/core/matrix.hpp>
-#include <bert/error.hpp>
 #include <bert/io/sentence_config.hpp>
-#include <bert/nn/linear.hpp>
-#include <bert/nn/pooling.hpp>
-
-#include <cmath>
 
 BERT_NAMESPACE_BEGIN
 
 namespace detail {
 
 /// Fails where a value is NaN or infinite: it would make every comparison with its row meaningless. Errors: input.
-inline void check_finite(const ConstRows<float>& rows, const char* what) {
-    for (Index row = 0; row < rows.rows(); ++row) {
-        if (!rows.row(row).allFinite()) {
-            fail(ErrorKind::input, what, ": row ", row, " holds a value that is NaN or infinite");
-        }
-    }
-}
+void check_finite(const ConstRows<float>& rows, const char* what);
 
 }  // namespace detail
 
 /// How alike the rows of a (n x d) and b (m x d) are: n x m, larger meaning more alike. Euclidean and Manhattan
 /// distances are negated, as in sentence-transformers. The cosine with a zero vector is 0. Errors: shape, input (a
 /// value that is not finite).
-inline Matrix similarity(const ConstRows<float>& a, const ConstRows<float>& b,
-                         Similarity measure = Similarity::cosine) {
-    if (a.cols() != b.cols()) {
-        detail::fail(ErrorKind::shape, "similarity: embeddings of ", a.cols(), " and of ", b.cols(), " dimensions");
-    }
-    detail::check_finite(a, "similarity");
-    detail::check_finite(b, "similarity");
-    Matrix result(a.rows(), b.rows());
-    if (result.size() == 0) return result;
-    // All products at once: a dense layer whose weights are the other rows.
-    const auto multiply = [&result](const ConstRows<float>& x, const ConstRows<float>& rows) {
-        Workspace workspace;
-        Linear<float>(rows, Vector<float>()).forward(x, result, workspace);
-    };
-    switch (measure) {
-        case Similarity::cosine: {
-            Matrix x = a;
-            Matrix y = b;
-            normalize_rows(x);
-            normalize_rows(y);
-            multiply(x, y);
-            break;
-        }
-        case Similarity::dot: multiply(a, b); break;
-        case Similarity::euclidean:
-        case Similarity::manhattan:
-            for (Index i = 0; i < a.rows(); ++i) {
-                for (Index j = 0; j < b.rows(); ++j) {
-                    double sum = 0;
-                    for (Index k = 0; k < a.cols(); ++k) {
-                        const double difference = static_cast<double>(a(i, k)) - static_cast<double>(b(j, k));
-                        sum += measure == Similarity::euclidean ? difference * difference : std::abs(difference);
-                    }
-                    result(i, j) = static_cast<float>(-(measure == Similarity::euclidean ? std::sqrt(sum) : sum));
-                }
-            }
-            break;
-    }
-    return result;
-}
+Matrix similarity(const ConstRows<float>& a, const ConstRows<float>& b, Similarity measure = Similarity::cosine);
 
 BERT_NAMESPACE_END
+
+#if !defined(BERT_COMPILED)
+#include <bert/tasks/similarity.ipp>
+#endif

@@ -3,13 +3,9 @@
 
 #include <bert/core/matrix.hpp>
 #include <bert/error.hpp>
-#include <bert/io/model_archive.hpp>
 #include <bert/io/verification.hpp>
 #include <bert/model/any_bert_model.hpp>
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
 #include <optional>
 
 BERT_NAMESPACE_BEGIN
@@ -17,27 +13,12 @@ BERT_NAMESPACE_BEGIN
 namespace detail {
 
 /// The largest relative distance of a row from the row it should be.
-inline double deviation_of(const ConstRows<float>& given, const ConstRows<float>& expected) {
-    if (given.rows() != expected.rows() || given.cols() != expected.cols()) {
-        return std::numeric_limits<double>::infinity();
-    }
-    double worst = 0;
-    for (Index i = 0; i < given.rows(); ++i) {
-        const double size = expected.row(i).cast<double>().norm();
-        const double distance = (given.row(i).cast<double>() - expected.row(i).cast<double>()).norm();
-        const double relative = distance / std::max(size, std::numeric_limits<double>::min());
-        if (std::isnan(relative)) return std::numeric_limits<double>::infinity();
-        worst = std::max(worst, relative);
-    }
-    return worst;
-}
+double deviation_of(const ConstRows<float>& given, const ConstRows<float>& expected);
 
 /// What may lie between embeddings that were computed with `given` and with `expected` weights: other instruction sets
 /// round sums otherwise, which moves narrow numbers by a whole step of theirs now and then; other weights are a step
 /// away by themselves.
-inline double tolerance_of(WeightType given, WeightType expected) {
-    return given == WeightType::float32 && expected == WeightType::float32 ? 1e-4 : 0.1;
-}
+double tolerance_of(WeightType given, WeightType expected);
 
 /// Fails unless `encoder` makes the embeddings that the file of its model carries. Errors: unsupported (it carries
 /// none), format (it makes others).
@@ -56,3 +37,7 @@ void check_verification(const Encoder& encoder, const ModelPath& model) {
 }  // namespace detail
 
 BERT_NAMESPACE_END
+
+#if !defined(BERT_COMPILED)
+#include <bert/tasks/verification.ipp>
+#endif

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <bert/config.hpp>
-#include <bert/error.hpp>
 #include <bert/io/tokenizer_config.hpp>
 #include <bert/text/normalizer.hpp>
 #include <bert/text/trie.hpp>
@@ -15,14 +14,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 BERT_NAMESPACE_BEGIN
@@ -39,20 +36,7 @@ public:
     };
 
     /// Of equal patterns the first counts.
-    explicit AddedTokenMatcher(std::vector<Pattern> patterns = {}) : patterns_(std::move(patterns)) {
-        const auto by_text = [](const Pattern& a, const Pattern& b) { return a.text < b.text; };
-        const auto same_text = [](const Pattern& a, const Pattern& b) { return a.text == b.text; };
-        std::stable_sort(patterns_.begin(), patterns_.end(), by_text);
-        patterns_.erase(std::unique(patterns_.begin(), patterns_.end(), same_text), patterns_.end());
-        std::vector<Trie::Entry> entries;
-        for (std::size_t i = 0; i < patterns_.size(); ++i) {
-            entries.push_back({patterns_[i].text, static_cast<std::int32_t>(i)});
-            const auto first = static_cast<unsigned char>(patterns_[i].text.front());
-            only_first_byte_ = i == 0 || only_first_byte_ == first ? std::optional(first) : std::nullopt;
-            begins_pattern_[first] = true;
-        }
-        trie_ = Trie(entries);
-    }
+    explicit AddedTokenMatcher(std::vector<Pattern> patterns = {});
 
     bool empty() const noexcept { return patterns_.empty(); }
 
@@ -102,22 +86,10 @@ public:
     }
 
 private:
-    std::size_t next_candidate(std::string_view text, std::size_t at) const noexcept {
-        if (patterns_.empty() || at >= text.size()) return text.size();
-        if (only_first_byte_) {
-            const void* found = std::memchr(text.data() + at, *only_first_byte_, text.size() - at);
-            return found ? static_cast<std::size_t>(static_cast<const char*>(found) - text.data()) : text.size();
-        }
-        while (at < text.size() && !begins_pattern_[static_cast<unsigned char>(text[at])]) ++at;
-        return at;
-    }
+    std::size_t next_candidate(std::string_view text, std::size_t at) const noexcept;
 
-    static bool word_before(std::string_view text, std::size_t at) noexcept {
-        return at > 0 && unicode::is_word(decode_utf8_before(text.data() + at).code);
-    }
-    static bool word_at(std::string_view text, std::size_t at) noexcept {
-        return at < text.size() && unicode::is_word(decode_utf8(text.data() + at).code);
-    }
+    static bool word_before(std::string_view text, std::size_t at) noexcept;
+    static bool word_at(std::string_view text, std::size_t at) noexcept;
 
     std::vector<Pattern> patterns_;
     Trie trie_;
@@ -131,52 +103,17 @@ public:
     /// Numbers the tokens as the reference does: one that the vocabulary knows keeps its id, another gets the next id
     /// from the number of vocabulary entries on. Errors: format (not UTF-8), vocabulary (nothing left of a token after
     /// normalization).
-    AddedVocabulary(const TokenizerConfig& config, const Vocabulary& vocabulary, const Normalizer& normalizer) {
-        auto next_id = static_cast<std::int32_t>(vocabulary.size());
-        for (const AddedToken& token : config.added_tokens) {
-            if (token.content.empty()) continue;
-            if (valid_utf8_prefix(token.content) != token.content.size()) {
-                fail(ErrorKind::format, config.source, ": an added token is not valid UTF-8: \"", token.content, "\"");
-            }
-            auto [known, is_new] = ids_.try_emplace(token.content, 0);
-            check_token_size(token.content, config.source);
-            if (is_new) {
-                const auto in_vocabulary = vocabulary.find(token.content);
-                known->second = in_vocabulary ? *in_vocabulary : next_id++;
-            }
-            if (token.special) specials_.insert(token.content);
-            by_id_[known->second] = {token, token.normalized ? normalize(token.content, normalizer) : token.content};
-        }
-
-        std::vector<AddedTokenMatcher::Pattern> raw, normalized;
-        for (const auto& [id, entry] : by_id_) {
-            if (entry.text.empty()) {
-                fail(ErrorKind::vocabulary, config.source, ": nothing is left of the added token \"",
-                     entry.token.content, "\" when it is normalized");
-            }
-            const AddedToken& token = entry.token;
-            (token.normalized ? normalized : raw)
-                .push_back({entry.text, id, token.single_word, token.lstrip, token.rstrip});
-        }
-        raw_ = AddedTokenMatcher(std::move(raw));
-        normalized_ = AddedTokenMatcher(std::move(normalized));
-    }
+    AddedVocabulary(const TokenizerConfig& config, const Vocabulary& vocabulary, const Normalizer& normalizer);
 
     /// Tokens found in the text as it is given.
     const AddedTokenMatcher& raw() const noexcept { return raw_; }
     /// Tokens found in the normalized text.
     const AddedTokenMatcher& normalized() const noexcept { return normalized_; }
 
-    std::optional<std::int32_t> find(std::string_view token) const {
-        const auto entry = ids_.find(token);
-        return entry == ids_.end() ? std::nullopt : std::optional(entry->second);
-    }
+    std::optional<std::int32_t> find(std::string_view token) const;
 
     /// The text of an added token, in its normalized form where that is what is looked for; null for other ids.
-    const std::string* token(std::int32_t id) const {
-        const auto entry = by_id_.find(id);
-        return entry == by_id_.end() ? nullptr : &entry->second.text;
-    }
+    const std::string* token(std::int32_t id) const;
 
     bool is_special(std::string_view token) const { return specials_.find(token) != specials_.end(); }
 
@@ -189,15 +126,7 @@ private:
         std::string text;
     };
 
-    static std::string normalize(std::string_view text, const Normalizer& normalizer) {
-        std::string result;
-        Normalizer::State state;
-        normalizer.run(text, 0, text.size(), state, [&](char32_t c, std::uint8_t, Range) {
-            char bytes[4];
-            result.append(bytes, encode_utf8(c, bytes));
-        });
-        return result;
-    }
+    static std::string normalize(std::string_view text, const Normalizer& normalizer);
 
     std::map<std::string, std::int32_t, std::less<>> ids_;
     std::map<std::int32_t, Entry> by_id_;
@@ -208,3 +137,7 @@ private:
 }  // namespace detail
 
 BERT_NAMESPACE_END
+
+#if !defined(BERT_COMPILED)
+#include <bert/text/added_tokens.ipp>
+#endif

@@ -3,25 +3,18 @@
 #pragma once
 
 #include <bert/config.hpp>
-#include <bert/error.hpp>
 #include <bert/io/tokenizer_config.hpp>
 #include <bert/text/added_tokens.hpp>
 #include <bert/text/normalizer.hpp>
 #include <bert/text/pre_tokenizer.hpp>
-#include <bert/text/unicode.hpp>
-#include <bert/text/utf8.hpp>
 #include <bert/text/word_table.hpp>
 #include <bert/text/wordpiece.hpp>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <limits>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 BERT_NAMESPACE_BEGIN
@@ -37,41 +30,17 @@ struct MatchedText {
 /// The part of a tokenizer that reads text. Immutable: one may serve many threads.
 class Pipeline {
 public:
-    explicit Pipeline(TokenizerConfig& config)
-        : vocabulary_(std::move(config.vocabulary), config.source),
-          model_(vocabulary_, config),
-          normalizer_(config.normalizer),
-          added_(config, vocabulary_, normalizer_) {
-        for (std::size_t byte = 0; byte < ascii_.size(); ++byte) {
-            ascii_[byte] = classify(static_cast<char32_t>(byte), config.normalizer);
-        }
-        lowers_ascii_ = ascii_['A'].normalized == 'a';
-    }
+    explicit Pipeline(TokenizerConfig& config);
 
     const Vocabulary& vocabulary() const noexcept { return vocabulary_; }
     const AddedVocabulary& added() const noexcept { return added_; }
 
     /// Positions and word ids are numbers of 32 bits. Errors: input where they would not do.
-    static void check_size(std::string_view text) {
-        constexpr std::size_t most = std::numeric_limits<std::int32_t>::max();
-        if (text.size() > most) {
-            fail(ErrorKind::input, "a text of ", text.size(), " bytes; at most ", most, " can be tokenized at once");
-        }
-    }
+    static void check_size(std::string_view text);
 
     /// Replaces `pieces` by those of `text` (valid UTF-8). Matched texts of added tokens are appended to `matched`
     /// unless it is null. Time and memory are linear in the text. Errors: input (see check_size).
-    void tokenize(std::string_view text, std::vector<Piece>& pieces, std::vector<MatchedText>* matched) const {
-        check_size(text);
-        pieces.clear();
-        pieces.reserve(std::min<std::size_t>(text.size() / 3 + 1, 4096));
-        Pass pass(*this, text, pieces, matched);
-        added_.raw().split(text, [&](std::size_t begin, std::size_t end, const AddedTokenMatcher::Pattern* token) {
-            if (token) pass.add_token(token->id, range(begin, end), text.substr(begin, end - begin));
-            else if (added_.normalized().empty()) pass.read(begin, end);
-            else pass.read_normalized(begin, end);
-        });
-    }
+    void tokenize(std::string_view text, std::vector<Piece>& pieces, std::vector<MatchedText>* matched) const;
 
 private:
     /// What an ASCII byte does when nothing else is around it.
@@ -82,178 +51,40 @@ private:
     };
 
     /// The kinds are read off the normalizer itself, so that the short cut cannot disagree with it.
-    static Ascii classify(char32_t code, const NormalizerConfig& config) {
-        if (code >= 0x80) return {Kind::other, 0};
-        std::size_t count = 0;
-        char32_t normalized = 0;
-        std::uint8_t flags = 0;
-        Normalizer::State state;
-        const auto sink = [&](char32_t c, std::uint8_t f, Range) {
-            ++count;
-            normalized = c;
-            flags = f;
-        };
-        const Normalizer normalizer(config);
-        normalizer.push(code, {0, 1}, state, sink);
-        normalizer.flush(state, sink);
-        if (count != 1) return {Kind::other, 0};
-        const Kind kind = flags & unicode::space         ? Kind::space
-                          : flags & unicode::punctuation ? Kind::punctuation
-                                                         : Kind::letter;
-        return {kind, static_cast<char>(normalized)};
-    }
+    static Ascii classify(char32_t code, const NormalizerConfig& config);
 
-    static Range range(std::size_t begin, std::size_t end) noexcept {
-        return {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
-    }
+    static Range range(std::size_t begin, std::size_t end) noexcept;
 
     /// One text on its way through the pipeline.
     class Pass {
     public:
         Pass(const Pipeline& pipeline, std::string_view text, std::vector<Piece>& pieces,
-             std::vector<MatchedText>* matched)
-            : pipeline_(pipeline),
-              text_(text),
-              pieces_(pieces),
-              matched_(matched),
-              words_(pipeline.model_, next_word_, pieces) {}
+             std::vector<MatchedText>* matched);
 
-        void add_token(std::int32_t id, Range where, std::string_view text) {
-            if (matched_) matched_->push_back({pieces_.size(), std::string(text)});
-            pieces_.push_back({id, where.begin, where.end, next_word_++});
-        }
+        void add_token(std::int32_t id, Range where, std::string_view text);
 
         /// Tokenizes text[begin, end). Words of ASCII alone are lower-cased and looked up at once; a word with any
         /// other character takes the general way.
-        void read(std::size_t begin, std::size_t end) {
-            for (std::size_t at = begin; at < end;) {
-                const Kind kind = ascii(at).kind;
-                if (kind == Kind::space) {
-                    ++at;
-                    continue;
-                }
-                if (const std::size_t size = queue_short(at, end, kind)) {
-                    at += size;
-                    continue;
-                }
-                std::size_t word_end = at;
-                while (word_end < end && ascii(word_end).kind == Kind::letter) ++word_end;
-                look_up_queued();
-                if (word_end == end || ascii(word_end).kind != Kind::other) {
-                    emit_ascii(at, word_end);
-                    at = word_end;
-                } else {
-                    at = read_general(at, end);
-                }
-            }
-            look_up_queued();
-        }
+        void read(std::size_t begin, std::size_t end);
 
         /// Tokenizes text[begin, end) where tokens have to be found in its normalized form first.
-        void read_normalized(std::size_t begin, std::size_t end) {
-            struct Character {
-                char32_t code;
-                Range origin;
-                std::uint8_t flags;
-            };
-            std::string normalized;
-            std::vector<Character> characters;
-            const auto collect = [&](char32_t code, std::uint8_t flags, Range origin) {
-                char bytes[4];
-                normalized.append(bytes, encode_utf8(code, bytes));
-                characters.push_back({code, origin, flags});
-            };
-            pipeline_.normalizer_.run(text_, begin, end, state_, collect);
-
-            // Parts may overlap (see AddedTokenMatcher::split), so the position follows them in both directions.
-            std::size_t index = 0, byte = 0;
-            const auto advance_to = [&](std::size_t target) {
-                while (byte < target) byte += decode_utf8(normalized.data() + byte).size, ++index;
-                while (byte > target) byte -= decode_utf8_before(normalized.data() + byte).size, --index;
-            };
-            const auto& tokens = pipeline_.added_.normalized();
-            tokens.split(normalized, [&](std::size_t from, std::size_t to, const AddedTokenMatcher::Pattern* token) {
-                advance_to(from);
-                const std::size_t start = index;
-                advance_to(to);
-                if (token) {
-                    const Range where = {characters[start].origin.begin, characters[index - 1].origin.end};
-                    add_token(token->id, where, std::string_view(normalized).substr(from, to - from));
-                    return;
-                }
-                for (std::size_t i = start; i < index; ++i) {
-                    words_(characters[i].code, characters[i].flags, characters[i].origin);
-                }
-                words_.finish();
-            });
-        }
+        void read_normalized(std::size_t begin, std::size_t end);
 
     private:
         Ascii ascii(std::size_t at) const noexcept { return pipeline_.ascii_[static_cast<unsigned char>(text_[at])]; }
 
         /// Queues the word at `at` if it is a punctuation mark or consists of few letters and digits, as most words
         /// do. Returns its size, or 0 and does nothing. `kind` is that of its first character.
-        std::size_t queue_short(std::size_t at, std::size_t end, Kind kind) {
-            std::uint64_t bytes[2] = {0, 0};
-            if (text_.size() - at >= sizeof bytes) std::memcpy(bytes, text_.data() + at, sizeof bytes);
-            else std::memcpy(bytes, text_.data() + at, text_.size() - at);
-            const AsciiWord word = AsciiWord::scan(bytes[0], bytes[1], pipeline_.lowers_ascii_);
-            std::size_t size = 1;
-            if (kind != Kind::punctuation) {
-                size = std::min(word.size, end - at);
-                if (size == 0 || size > ShortWord::max_size) return 0;
-                if (at + size < end) {
-                    const Kind next = ascii(at + size).kind;
-                    if (next != Kind::space && next != Kind::punctuation) return 0;
-                }
-            }
-            Queued& queued = queue_[queue_size_++];
-            queued = {ShortWord::cut(word.first, word.second, size), range(at, at + size)};
-            pipeline_.model_.whole_words().prefetch(queued.word);
-            if (queue_size_ == queue_.size()) look_up_queued();
-            return size;
-        }
+        std::size_t queue_short(std::size_t at, std::size_t end, Kind kind);
 
-        void look_up_queued() {
-            for (std::size_t i = 0; i < queue_size_; ++i) {
-                const auto& [word, where] = queue_[i];
-                const std::int32_t id = pipeline_.model_.whole_words().find(word);
-                if (id >= 0) pieces_.push_back({id, where.begin, where.end, next_word_++});
-                else emit_ascii(where.begin, where.end);
-            }
-            queue_size_ = 0;
-        }
+        void look_up_queued();
 
         /// One word of ASCII letters, or one punctuation mark.
-        void emit_ascii(std::size_t begin, std::size_t end) {
-            const std::size_t size = end - begin;
-            const std::uint32_t word = next_word_++;
-            if (size > pipeline_.model_.max_characters()) {
-                pipeline_.model_.unknown(range(begin, end), word, pieces_);
-                return;
-            }
-            if (buffer_.size() < size) buffer_.resize(2 * size);
-            for (std::size_t i = 0; i < size; ++i) buffer_[i] = ascii(begin + i).normalized;
-            const auto origin = [begin](std::size_t from, std::size_t to) { return range(begin + from, begin + to); };
-            pipeline_.model_.tokenize({buffer_.data(), size}, origin, word, pieces_);
-        }
+        void emit_ascii(std::size_t begin, std::size_t end);
 
         /// Reads on from `at`, character by character, up to the next ASCII space or punctuation mark, where any word
         /// ends and no mark reaches back; returns its position.
-        std::size_t read_general(std::size_t at, std::size_t end) {
-            const auto ends_word = [&] {
-                const Kind kind = ascii(at).kind;
-                return kind == Kind::space || kind == Kind::punctuation;
-            };
-            while (at < end && !ends_word()) {
-                const DecodedCharacter c = decode_utf8(text_.data() + at);
-                pipeline_.normalizer_.push(c.code, range(at, at + c.size), state_, words_);
-                at += c.size;
-            }
-            pipeline_.normalizer_.flush(state_, words_);
-            words_.finish();
-            return at;
-        }
+        std::size_t read_general(std::size_t at, std::size_t end);
 
         const Pipeline& pipeline_;
         std::string_view text_;
@@ -284,3 +115,7 @@ private:
 }  // namespace detail
 
 BERT_NAMESPACE_END
+
+#if !defined(BERT_COMPILED)
+#include <bert/text/pipeline.ipp>
+#endif

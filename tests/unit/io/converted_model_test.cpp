@@ -3,6 +3,7 @@
 
 #include <bert/bert.hpp>
 #include <bert/kernels/dispatch.hpp>
+#include <bert/model/convert.hpp>
 
 #include <gtest/gtest.h>
 

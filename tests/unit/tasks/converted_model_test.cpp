@@ -3,6 +3,7 @@
 #include "heads_support.hpp"
 
 #include <bert/bert.hpp>
+#include <bert/model/convert.hpp>
 
 #include <gtest/gtest.h>
 

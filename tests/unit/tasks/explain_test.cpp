@@ -126,7 +126,7 @@ TEST_F(Explain, ComponentsOfFewRows) {
     EXPECT_NEAR(projection.variance_ratios[0], 1, 1e-12);
     line(1, 1) = std::numeric_limits<float>::infinity();
     expect_error(ErrorKind::input, {"row 1"}, [&] { (void)bert::principal_components(line); });
-    expect_error(ErrorKind::input, {"0 components"}, [&] { (void)bert::principal_components(line, 0); });
+    expect_error(ErrorKind::input, {"components", "given 0"}, [&] { (void)bert::principal_components(line, 0); });
 }
 
 }  // namespace

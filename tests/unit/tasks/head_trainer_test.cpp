@@ -3,6 +3,7 @@
 
 #include <bert/model/bert_model.hpp>
 #include <bert/tasks/head_trainer.hpp>
+#include <bert/tasks/optimizer.hpp>
 #include <bert/tasks/text_classifier.hpp>
 #include <bert/tasks/token_classifier.hpp>
 

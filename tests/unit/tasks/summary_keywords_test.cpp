@@ -1,6 +1,7 @@
 // Centrality, diversity, summaries and keywords: against networkx, scikit-learn and by hand.
 #include "../test_support.hpp"
 
+#include <bert/tasks/diversity.hpp>
 #include <bert/tasks/keywords.hpp>
 #include <bert/tasks/summarizer.hpp>
 

@@ -2,6 +2,7 @@
 // reference's recorded answers.
 #include "plain_tokenizer.hpp"
 
+#include <bert/io/tokenizer_folder.hpp>
 #include <bert/text/tokenizer.hpp>
 
 #include "../test_support.hpp"

@@ -3,19 +3,10 @@
 #pragma once
 
 #include <bert/core/matrix.hpp>
-#include <bert/error.hpp>
-#include <bert/io/sentence_config.hpp>
 #include <bert/tasks/sentence_encoder.hpp>
-#include <bert/tasks/similarity.hpp>
-#include <bert/text/encode_options.hpp>
 #include <bert/text/encoding.hpp>
 
-#include <algorithm>
-#include <cmath>
-#include <cstddef>
 #include <string>
-#include <utility>
-#include <variant>
 #include <vector>
 
 BERT_NAMESPACE_BEGIN
@@ -30,27 +21,8 @@ struct WordContribution {
 /// https://arxiv.org/abs/1311.2901): exact for every model, at the price of a pass per word. Words are those of the
 /// tokenizer (punctuation marks by themselves); those behind the encoder's limit are not listed. Errors: as
 /// SentenceEncoder::encode().
-inline std::vector<WordContribution> word_contributions(const SentenceEncoder& encoder, const std::string& text,
-                                                        const EmbedOptions& options = {}) {
-    EncodeOptions limit;
-    limit.max_length = encoder.max_seq_length();
-    const Encoding encoding = encoder.tokenizer().encode(text, limit);
-    std::vector<WordContribution> words;
-    for (std::size_t token = 0; token < encoding.size(); ++token) {
-        if (encoding.word_ids[token] < 0) continue;
-        const bool goes_on = token > 0 && encoding.word_ids[token - 1] == encoding.word_ids[token];
-        if (goes_on) words.back().span.end = encoding.offsets[token].end;
-        else words.push_back({encoding.offsets[token], 0});
-    }
-    std::vector<std::string> texts{text};
-    for (const WordContribution& word : words) {
-        texts.push_back(std::string(text).erase(word.span.begin, word.span.end - word.span.begin));
-    }
-    const Matrix embeddings = encoder.encode(texts, options);
-    const Matrix cosines = similarity(embeddings.topRows(1), embeddings);
-    for (std::size_t i = 0; i < words.size(); ++i) words[i].change = 1 - cosines(0, static_cast<Index>(i) + 1);
-    return words;
-}
+std::vector<WordContribution> word_contributions(const SentenceEncoder& encoder, const std::string& text,
+                                                 const EmbedOptions& options = {});
 
 /// The cosine of two texts as a sum over pairs of their tokens.
 struct SimilarityContributions {
@@ -60,60 +32,14 @@ struct SimilarityContributions {
     float cosine = 0;      ///< 0 where an embedding is zero
 };
 
-namespace detail {
-
-/// The share that pooling gives to each token: an embedding is their weighted sum. Errors: unsupported.
-inline Vector<double> pooling_weights(PoolingMode mode, Index tokens) {
-    Vector<double> weights = Vector<double>::Zero(tokens);
-    const auto n = static_cast<double>(tokens);
-    switch (mode) {
-        case PoolingMode::cls: weights(0) = 1; break;
-        case PoolingMode::last_token: weights(tokens - 1) = 1; break;
-        case PoolingMode::mean: weights.setConstant(1 / n); break;
-        case PoolingMode::mean_sqrt_len: weights.setConstant(1 / std::sqrt(n)); break;
-        case PoolingMode::weighted_mean:
-            weights.setLinSpaced(tokens, 1, n);
-            weights /= weights.sum();
-            break;
-        case PoolingMode::max: fail(ErrorKind::unsupported, "max pooling is no sum over tokens");
-    }
-    return weights;
-}
-
-/// The parts of an embedding that come from each token: tokens x dimension.
-inline RowMatrix<double> token_parts(const SentenceEncoder& encoder, const std::string& text, Encoding& encoding) {
-    EncodeOptions limit;
-    limit.max_length = encoder.max_seq_length();
-    encoding = encoder.tokenizer().encode(text, limit);
-    const Matrix hidden = encoder.model().forward(encoding).last_hidden_state;
-    const Vector<double> weights = pooling_weights(encoder.config().pooling.front(), hidden.rows());
-    return weights.asDiagonal() * hidden.leftCols(encoder.dimension()).cast<double>();
-}
-
-}  // namespace detail
-
 /// Which pairs of tokens make two texts alike: with a pooling that is a weighted sum of hidden states, the cosine of
 /// two embeddings is exactly the sum of the products of their tokens' parts, divided by both lengths. Texts are taken
 /// without a prompt. Errors: unsupported (max pooling, several poolings, Dense modules), as SentenceEncoder::encode().
-inline SimilarityContributions similarity_contributions(const SentenceEncoder& encoder, const std::string& first,
-                                                        const std::string& second) {
-    const SentenceConfig& config = encoder.config();
-    const bool dense = std::any_of(config.modules.begin(), config.modules.end(),
-                                   [](const auto& module) { return std::holds_alternative<DenseConfig>(module); });
-    if (dense || config.pooling.size() != 1) {
-        detail::fail(ErrorKind::unsupported, "the similarity of embeddings with ",
-                     dense ? "Dense modules" : "several poolings", " is no sum over tokens");
-    }
-    SimilarityContributions result;
-    const RowMatrix<double> a = detail::token_parts(encoder, first, result.first);
-    const RowMatrix<double> b = detail::token_parts(encoder, second, result.second);
-    const double lengths = a.colwise().sum().norm() * b.colwise().sum().norm();
-    RowMatrix<double> products = a * b.transpose();
-    if (lengths > 0) products /= lengths;
-    else products.setZero();
-    result.contributions = products.cast<float>();
-    result.cosine = static_cast<float>(products.sum());
-    return result;
-}
+SimilarityContributions similarity_contributions(const SentenceEncoder& encoder, const std::string& first,
+                                                 const std::string& second);
 
 BERT_NAMESPACE_END
+
+#if !defined(BERT_COMPILED)
+#include <bert/tasks/explain/contributions.ipp>
+#endif
