@@ -883,7 +883,7 @@ def add_folder_cases():
     case("folder.empty", lambda f: [remove(p.name)(f) for p in list(f.iterdir())] and None, FILE)
     case("folder.empty_bert_model", lambda f: [remove(p.name)(f) for p in list(f.iterdir())] and None, FILE, CONFIG, opener="bert_model")
     case("folder.missing", lambda f: shutil.rmtree(f), FILE, "model")
-    case("folder.is_a_file", lambda f: (shutil.rmtree(f), f.write_text("text")) and None, FILE, "model")
+    case("folder.is_a_file", lambda f: (shutil.rmtree(f), f.write_text("text")) and None, FORMAT, "model")
     case("folder.is_a_link_to_itself", lambda f: (shutil.rmtree(f), f.symlink_to("model")) and None, FILE, "model")
     case("folder.is_a_link", lambda f: (f.rename(f.parent / "real"), f.symlink_to("real")) and None, None)
     case("folder.has_many_files", lambda f: [write(f"checkpoint-{i}/x", "x")(f) for i in range(1000)] and None, None)

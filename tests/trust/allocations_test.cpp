@@ -53,14 +53,18 @@ void forget(void* memory) noexcept {
 }  // namespace
 
 // The linker sends calls of malloc() in this program here, and those of __real_malloc() to the C library; Eigen calls
-// it. The operators below call the real ones.
+// it, and compilers make calloc() of it where zeros are written. The operators below call the real ones.
 extern "C" {
 void* __real_malloc(std::size_t size);
+void* __real_calloc(std::size_t count, std::size_t size);
 void __real_free(void* memory);
 void* __real_realloc(void* memory, std::size_t size);
 
 void* __wrap_malloc(std::size_t size) {
     return permit_allocation() ? note(__real_malloc(size)) : nullptr;
+}
+void* __wrap_calloc(std::size_t count, std::size_t size) {
+    return permit_allocation() ? note(__real_calloc(count, size)) : nullptr;
 }
 void __wrap_free(void* memory) {
     forget(memory);
