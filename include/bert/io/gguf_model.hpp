@@ -131,7 +131,7 @@ public:
     }
 
     /// added_tokens.json.
-    Json added_tokens() const { return user_defined_; }
+    const Json& added_tokens() const { return user_defined_; }
 
 private:
     // Of llama.cpp.
