@@ -3,7 +3,7 @@
 
 #include <bert/error.hpp>
 #include <bert/io/checkpoint.hpp>
-#include <bert/io/json.hpp>
+#include <bert/io/model_json.hpp>
 
 #include <algorithm>
 #include <set>

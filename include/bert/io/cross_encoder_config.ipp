@@ -4,6 +4,7 @@
 #include <bert/error.hpp>
 #include <bert/io/cross_encoder_config.hpp>
 #include <bert/io/model_config.hpp>
+#include <bert/io/model_json.hpp>
 
 BERT_NAMESPACE_BEGIN
 

@@ -3,8 +3,8 @@
 
 #include <bert/error.hpp>
 #include <bert/io/decoder_config.hpp>
-#include <bert/io/json.hpp>
 #include <bert/io/model_config.ipp>
+#include <bert/io/model_json.hpp>
 
 #include <string>
 

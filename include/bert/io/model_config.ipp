@@ -2,8 +2,8 @@
 #pragma once
 
 #include <bert/error.hpp>
-#include <bert/io/json.hpp>
 #include <bert/io/model_config.hpp>
+#include <bert/io/model_json.hpp>
 
 #include <charconv>
 #include <cstdint>

@@ -1,7 +1,6 @@
 // The path of a model or of a file in it, be the model a folder or one file. Depends on io.
 #pragma once
 
-#include <bert/io/json.hpp>
 #include <bert/io/model_archive.hpp>
 #include <bert/io/paths.hpp>
 
@@ -71,9 +70,6 @@ void check_folder(const ModelPath& path);
 
 /// The content of a text file; one of a folder must not be a link that leads out of it. Errors: file.
 std::string read_model_file(const ModelPath& path, std::uintmax_t limit);
-
-/// Reads a file that holds one JSON object. Errors: file, format.
-JsonDocument read_json_object(const ModelPath& path);
 
 }  // namespace detail
 

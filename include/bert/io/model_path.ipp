@@ -76,10 +76,6 @@ BERT_INLINE std::string read_model_file(const ModelPath& path, std::uintmax_t li
     return file->second;
 }
 
-BERT_INLINE JsonDocument read_json_object(const ModelPath& path) {
-    return parse_json_object(read_model_file(path, json_limit), path);
-}
-
 }  // namespace detail
 
 BERT_NAMESPACE_END

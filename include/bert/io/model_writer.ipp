@@ -4,7 +4,7 @@
 #include <bert/error.hpp>
 #include <bert/io/atomic_file.hpp>
 #include <bert/io/checkpoint.hpp>
-#include <bert/io/json.hpp>
+#include <bert/io/model_json.hpp>
 #include <bert/io/model_writer.hpp>
 #include <bert/io/packed_vocabulary.hpp>
 #include <bert/io/tensor_values.hpp>

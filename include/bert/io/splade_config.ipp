@@ -2,7 +2,7 @@
 #pragma once
 
 #include <bert/error.hpp>
-#include <bert/io/json.hpp>
+#include <bert/io/model_json.hpp>
 #include <bert/io/splade_config.hpp>
 
 #include <cstdint>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <bert/error.hpp>
-#include <bert/io/json.hpp>
+#include <bert/io/model_json.hpp>
 #include <bert/io/packed_vocabulary.hpp>
 #include <bert/io/tokenizer_folder.hpp>
 #include <bert/io/tokenizer_json.hpp>

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <bert/core/matrix.hpp>
-#include <bert/io/json.hpp>
 #include <bert/io/model_archive.hpp>
 
 #include <optional>
@@ -19,8 +18,6 @@ struct Verification {
 };
 
 namespace detail {
-
-Json to_json(const Matrix& rows);
 
 /// As ModelArchive::verification holds it.
 std::string to_text(const Verification& verification);

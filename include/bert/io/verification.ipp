@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bert/error.hpp>
+#include <bert/io/json.hpp>
 #include <bert/io/verification.hpp>
 
 #include <charconv>
