@@ -102,9 +102,9 @@ def build(options):
     if not (options.build / "CMakeCache.txt").exists():
         generator = ["-G", "Ninja"] if shutil.which("ninja") else []
         subprocess.run(["cmake", "-S", ROOT, "-B", options.build, *generator, "-DCMAKE_BUILD_TYPE=Release",
-                        "-DBERT_BUILD_BENCH=ON", "-DBERT_BUILD_TESTS=OFF", "-DBERT_BUILD_CLI=OFF",
-                        "-DBERT_BUILD_EXAMPLES=OFF"], check=True, stdout=sys.stderr)
-    subprocess.run(["cmake", "--build", options.build, "--target", *PROGRAMS, "bert_compiled"], check=True,
+                        "-DBERT_BUILD_BENCH=ON", "-DBERT_BUILD_TESTS=OFF", "-DBERT_BUILD_EXAMPLES=OFF"],
+                       check=True, stdout=sys.stderr)
+    subprocess.run(["cmake", "--build", options.build, "--target", *PROGRAMS, "bert_cli"], check=True,
                    stdout=sys.stderr)
     return hashlib.sha256((options.bin / PROGRAMS[0]).read_bytes()).hexdigest()[:12]
 

@@ -139,6 +139,10 @@ def ours(weights):
     return f"bert.hpp {weights}"
 
 
+def converted(weights):
+    return f"{ours(weights)} (converted)"
+
+
 def weights_of(name):
     return name.split()[1] if is_ours(name) else next(w for w, peers in PEERS.items() if name in peers)
 
@@ -298,16 +302,23 @@ def tokenizers(bench):
 
 def load(bench):
     """MiniLM from process start to the first vector of a text, and memory then, after a corpus, and after five more
-    passes over it. Files are in the page cache. Imports of Python are told apart, for a program in another language
-    would not have them."""
+    passes over it; ours also from files that `bert convert` made. Files are in the page cache. Imports of Python are
+    told apart, for a program in another language would not have them."""
     options = bench.options
-    names = [name for weights in options.weights for name in [ours(weights)] + peers_of(options, weights)]
+    names = [name for weights in options.weights
+             for name in [ours(weights), converted(weights)] + peers_of(options, weights)]
+    models = {}
+    for weights in options.weights:
+        file = options.cache / f"minilm-{weights}.bert"
+        run_pinned([options.bin / "bert", "convert", bench.folders["minilm"], file, "--weights", weights, "--force"])
+        models[converted(weights)] = file.name
+        bench.folders[file.name], bench.not_prepared[file.name] = file, {}
     corpus = options.cache / "corpus-96.ids"
     times, memory = {}, {}
     rounds = min(options.rounds, 3)
     for turns in range(rounds + 1):
         for name in names + ["sentence-transformers"]:
-            engine = bench.start(name, "minilm", 1)
+            engine = bench.start(name, models.get(name, "minilm"), 1)
             if engine is None:
                 continue
             engine.ask("embed", "A cat sat down.")
@@ -328,7 +339,9 @@ def load(bench):
     results = []
     for name, pairs in times.items():
         total, imports = (round(statistics.median(column), 1) for column in zip(*pairs))
-        results.append({"engine": name, "milliseconds": total, "of_it_imports": imports, "memory": memory.get(name)})
+        file = bench.folders[models[name]] if name in models else None
+        results.append({"engine": name, "milliseconds": total, "of_it_imports": imports, "memory": memory.get(name),
+                        "mib": round(file.stat().st_size / 2**20, 1) if file else None})
         log(f"load {results[-1]}")
     return {"weights_mib": round(weights, 1), "engines": results}
 

@@ -15,7 +15,7 @@ mode=(--dry-run -Werror)
 [[ "${1:-}" == --fix ]] && mode=(-i)
 
 # unicode_tables.hpp is generated, and large enough to take the formatter minutes.
-git ls-files -z --cached --others --exclude-standard '*.hpp' '*.cpp' '*.inl' ':!include/bert/text/unicode_tables.hpp' |
+git ls-files -z --cached --others --exclude-standard '*.hpp' '*.ipp' '*.cpp' '*.inl' ':!include/bert/text/unicode_tables.hpp' |
     xargs -0 "$formatter" "${mode[@]}"
 if command -v shellcheck >/dev/null; then
     git ls-files -z --cached --others --exclude-standard '*.sh' '.ci/run' | xargs -0 shellcheck

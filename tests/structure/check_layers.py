@@ -22,7 +22,7 @@ LAYERS = {
 UMBRELLA = "bert.hpp"
 GENERATED = {"text/unicode_tables.hpp"}
 MAX_LINES = 600
-SOURCES = ("include", "cli", "examples", "bench", "tests", "fuzz")
+SOURCES = ("include", "src", "cli", "examples", "bench", "tests", "fuzz")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 FORBIDDEN = re.compile(
@@ -46,7 +46,7 @@ def check(root):
         problems.append(f"{path.relative_to(root)}:{line}: {message}")
 
     included_by_umbrella = set()
-    files = sorted(p for p in headers.rglob("*") if p.suffix in (".hpp", ".inl"))
+    files = sorted(p for p in headers.rglob("*") if p.suffix in (".hpp", ".ipp", ".inl"))
     if not files:
         problems.append(f"{headers}: no headers found")
     for path in files:
@@ -59,7 +59,7 @@ def check(root):
         for match in INCLUDE.finditer(text):
             line = text.count("\n", 0, match.start()) + 1
             quoted, target = match.group(1) == '"', match.group(2)
-            if quoted and path.suffix == ".hpp":
+            if quoted and path.suffix != ".inl":
                 report(path, line, f'"{target}" should be included as <bert/...>')
             if target.startswith("nlohmann/") and name != "io/json.hpp":
                 report(path, line, "nlohmann/json is included by io/json.hpp alone")
@@ -82,27 +82,40 @@ def check(root):
         for match in FORBIDDEN.finditer(code):
             what = next(group for group in match.groups() if group)
             report(path, code.count("\n", 0, match.start()) + 1, f"a library neither prints nor ends the program: {what}")
-        if path.suffix == ".hpp" and "#pragma once" not in text:
+        if path.suffix != ".inl" and "#pragma once" not in text:
             report(path, 1, "#pragma once is missing")
 
-    # Headers reach the umbrella directly or through one it includes.
-    reached, waiting = set(), [UMBRELLA]
-    while waiting:
-        name = waiting.pop()
-        if name in reached or not (headers / name).is_file():
-            continue
-        reached.add(name)
-        for _, target in INCLUDE.findall((headers / name).read_text(encoding="utf-8")):
-            if target.startswith("bert/"):
-                waiting.append(target[len("bert/"):])
+    def reached(without):
+        """What the umbrella includes, directly or through others."""
+        names, waiting = set(), [UMBRELLA]
+        while waiting:
+            name = waiting.pop()
+            if name in names or name.endswith(without) or not (headers / name).is_file():
+                continue
+            names.add(name)
+            for _, target in INCLUDE.findall((headers / name).read_text(encoding="utf-8")):
+                if target.startswith("bert/"):
+                    waiting.append(target[len("bert/"):])
+        return names
+
+    included = reached(without=".none")
     for path in files:
-        name = path.relative_to(headers).as_posix()
-        if path.suffix == ".hpp" and name not in reached:
+        if path.suffix != ".inl" and path.relative_to(headers).as_posix() not in included:
             report(path, 1, f"is not reached from bert/{UMBRELLA}")
+    if "io/json.hpp" in reached(without=".ipp"):
+        problems.append(f"{UMBRELLA}: without definitions, nothing should include io/json.hpp")
+
+    # What bert::compiled is made of.
+    sources = "".join(p.read_text(encoding="utf-8") for p in sorted((root / "src").glob("*.cpp")))
+    compiled = [target for _, target in INCLUDE.findall(sources)]
+    for path in files:
+        name = "bert/" + path.relative_to(headers).as_posix()
+        if path.suffix == ".ipp" and compiled.count(name) != 1:
+            report(path, 1, f"is included {compiled.count(name)} times in src, not once")
 
     for folder in SOURCES:
         for path in sorted((root / folder).rglob("*")):
-            if path.suffix not in (".hpp", ".inl", ".cpp"):
+            if path.suffix not in (".hpp", ".ipp", ".inl", ".cpp"):
                 continue
             lines = path.read_text(encoding="utf-8").splitlines()
             if not lines or not lines[0].startswith("//"):

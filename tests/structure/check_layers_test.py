@@ -71,6 +71,17 @@ class CheckLayers(unittest.TestCase):
             with self.subTest(call):
                 self.expect("nn/b.hpp:3: a library", {"nn/b.hpp": f"// B.\n#pragma once\nvoid f() {{ {call}; }}\n"})
 
+    def test_definitions_are_compiled_once(self):
+        with_definitions = GOOD["nn/b.hpp"] + "#include <bert/nn/b.ipp>\n"
+        self.expect("nn/b.ipp:1: is included 0 times in src",
+                    {"nn/b.hpp": with_definitions, "nn/b.ipp": "// Of B.\n#pragma once\n"})
+        self.assertEqual(self.problems({"nn/b.hpp": with_definitions, "nn/b.ipp": "// Of B.\n#pragma once\n",
+                                        "../../src/b.cpp": "// B.\n#include <bert/nn/b.ipp>\n"}), [])
+
+    def test_declarations_do_without_json(self):
+        json = {"io/json.hpp": "// J.\n#pragma once\n#include <nlohmann/json.hpp>\n"}
+        self.expect("without definitions", {**json, "nn/b.hpp": GOOD["nn/b.hpp"] + "#include <bert/io/json.hpp>\n"})
+
     def test_headers_guard_themselves(self):
         self.expect("#pragma once", {"nn/b.hpp": "// B.\n"})
 
