@@ -8,6 +8,7 @@
 #include <bert/core/thread_pool.hpp>
 #include <bert/core/workspace_pool.hpp>
 #include <bert/error.hpp>
+#include <bert/fwd.hpp>
 #include <bert/io/checkpoint.hpp>
 #include <bert/io/decoder_config.hpp>
 #include <bert/io/generation_config.hpp>
