@@ -24,7 +24,7 @@ packages_for() {
             echo libxxhash-dev libhnswlib-dev libsqlite3-dev pkgconf:pkg-config
             ;;
         ci)
-            echo g++:g++ clang:clang++ clang-format-14 shellcheck:shellcheck ccache:ccache
+            echo g++:g++ clang:clang++ clang-format-14 clang-tidy-14 shellcheck:shellcheck ccache:ccache
             echo g++-aarch64-linux-gnu qemu-user googletest python3-numpy
             ;;
         *)

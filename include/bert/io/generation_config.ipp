@@ -142,7 +142,7 @@ BERT_INLINE GenerationConfig load_generation_config(const ModelPath& folder) {
     if (detail::is_there(own)) return detail::GenerationConfigReader(detail::read_json_object(own), own).read();
     const auto path = folder / "config.json";
     const detail::JsonDocument json = detail::read_json_object(path);
-    const GenerationConfig config = detail::GenerationConfigReader(json, path).read();
+    GenerationConfig config = detail::GenerationConfigReader(json, path).read();
     const detail::Json* const decoder = detail::find(json, "decoder");
     if (!decoder || !decoder->is_object()) return config;
     return merge(config, detail::GenerationConfigReader(*decoder, path).read());

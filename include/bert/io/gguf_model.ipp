@@ -157,7 +157,7 @@ BERT_INLINE std::optional<std::string> published_name(std::string_view name) {
         }
         return std::nullopt;
     };
-    if (const auto result = renamed(name, model)) return result;
+    if (auto result = renamed(name, model)) return result;
     constexpr std::string_view block = "blk.";
     if (name.substr(0, block.size()) != block) return std::nullopt;
     const std::size_t dot = name.find('.', block.size());

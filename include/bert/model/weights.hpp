@@ -112,6 +112,7 @@ public:
     template <class W>
     Linear<W> linear(const std::vector<std::string>& names, Index in_features, Index out_features) {
         std::vector<std::pair<std::string, std::string>> tensors;
+        tensors.reserve(names.size());
         for (const auto& name : names) tensors.emplace_back(name + ".weight", name + ".bias");
         return linear_of<W>(tensors, in_features, out_features);
     }

@@ -158,6 +158,7 @@ private:
     void choose_best(std::vector<Beam> candidates, const std::vector<bool>& ends, std::size_t length) {
         std::vector<Beam> all = std::move(best_);
         std::vector<float> scores;
+        scores.reserve(all.size());
         for (const Beam& beam : all) scores.push_back(beam.score);
         for (std::size_t i = 0; i < candidates.size(); ++i) {
             Beam& beam = candidates[i];

@@ -55,6 +55,7 @@ BERT_INLINE std::vector<RankedDocument> Colbert::rank(const std::string& query,
     if (documents.empty()) detail::fail(ErrorKind::input, "there are no documents to rank");
     const auto vectors = encode_document(documents);
     std::vector<bool> truncated;
+    truncated.reserve(vectors.size());
     for (const TokenVectors& document : vectors) truncated.push_back(document.truncated);
     return rank_documents(scores(encode_query({query}), vectors).data(), truncated, top_k);
 }

@@ -28,7 +28,7 @@ public:
         : model_(model), workspace_(workspace), read_sources_(std::move(read_sources)) {}
 
     /// See generate().
-    void step(const std::vector<Continuation>& rows, Rows<float> logits) {
+    void step(const std::vector<Continuation>& rows, const Rows<float>& logits) {
         keep_caches_of(rows);
         if (read_sources_) keep_sources_of(rows);
         DecoderBatch<float> batch;

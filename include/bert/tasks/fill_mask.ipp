@@ -138,6 +138,7 @@ BERT_INLINE std::vector<std::int32_t> FillMask::best(const float* logits, const 
         return ids;
     }
     std::vector<float> scores;
+    scores.reserve(targets.size());
     for (const std::int32_t id : targets) scores.push_back(logits[id]);
     for (const std::size_t i : highest(scores.data(), scores.size(), top_k)) ids.push_back(targets[i]);
     return ids;

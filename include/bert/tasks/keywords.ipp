@@ -88,6 +88,7 @@ BERT_INLINE std::vector<std::pair<Index, float>> choose_keywords(const ConstRows
               [&](Index a, Index b) { return cosines(0, a) != cosines(0, b) ? cosines(0, a) > cosines(0, b) : a < b; });
     if (chosen.size() > options.top_n) chosen.resize(options.top_n);
     std::vector<std::pair<Index, float>> result;
+    result.reserve(chosen.size());
     for (const Index row : chosen) result.emplace_back(row, cosines(0, row));
     return result;
 }
@@ -105,6 +106,7 @@ BERT_INLINE KeywordResult KeywordExtractor::extract(std::string_view text, const
     KeywordResult result;
     if (candidates.empty()) return result;
     std::vector<std::string> phrases;
+    phrases.reserve(candidates.size());
     for (const KeywordCandidate& candidate : candidates) phrases.push_back(candidate.text);
     const SentenceEmbeddings whole = encoder_->embed({std::string(text)}, options.embed);
     const Matrix embeddings = encoder_->encode(phrases, options.embed);

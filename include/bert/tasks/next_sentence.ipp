@@ -17,6 +17,7 @@ BERT_INLINE NextSentenceScore NextSentence::score(const std::string& first, cons
 
 BERT_INLINE std::vector<NextSentenceScore> NextSentence::score_batch(const std::vector<TextPair>& pairs) const {
     std::vector<PooledClassifier::Input> inputs;
+    inputs.reserve(pairs.size());
     for (const TextPair& pair : pairs) inputs.push_back({pair.first, pair.second});
     return scores(inputs);
 }

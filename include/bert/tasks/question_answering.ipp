@@ -25,6 +25,7 @@ BERT_INLINE std::vector<AnswerResult> QuestionAnswering::answer_batch(const std:
                                                                       const AnswerOptions& options) const {
     const EncodeOptions limits = window_options(options);
     std::vector<Collector> collectors;
+    collectors.reserve(pairs.size());
     for (const TextPair& pair : pairs) collectors.emplace_back(pair.second);
     std::vector<Window> waiting;  // the inputs of `run` that are not computed yet
     std::size_t computed = 0;
@@ -51,6 +52,7 @@ BERT_INLINE std::vector<AnswerResult> QuestionAnswering::answer_batch(const std:
         waiting.clear();
     }
     std::vector<AnswerResult> results;
+    results.reserve(collectors.size());
     for (Collector& collector : collectors) results.push_back(finish(std::move(collector), options));
     return results;
 }

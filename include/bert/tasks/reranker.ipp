@@ -33,6 +33,7 @@ BERT_INLINE std::vector<RankedDocument> Reranker::rank(const std::string& query,
     }
     const std::string prompted = prompt_of(options) + query;
     std::vector<PooledClassifier::Input> inputs;
+    inputs.reserve(documents.size());
     for (const std::string& document : documents) inputs.push_back({prompted, document});
     const PairScores scores = score_inputs(inputs, options);
     return rank_documents(scores.scores.data(), scores.truncated, options.top_k);

@@ -47,6 +47,7 @@ BERT_INLINE std::vector<std::vector<GeneratedSequence>> Seq2Seq::generate_ids(
     }
     const std::vector<std::vector<std::int32_t>> prompts(sources.size(), {*start_token});
     std::vector<std::size_t> source_tokens;
+    source_tokens.reserve(sources.size());
     for (const auto& source : sources) source_tokens.push_back(source.size());
     check_sources(sources);
 

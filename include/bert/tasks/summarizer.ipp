@@ -43,6 +43,7 @@ BERT_INLINE Summary Summarizer::summarize(std::string_view text, const SummaryOp
     if (spans.empty()) return summary;
 
     std::vector<std::string> sentences;
+    sentences.reserve(spans.size());
     for (const Span& span : spans) sentences.emplace_back(text.substr(span.begin, span.end - span.begin));
     const SentenceEmbeddings embedded = encoder_->embed(sentences);
     const Vector<double> centrality = lexrank(embedded.embeddings, options.centrality);

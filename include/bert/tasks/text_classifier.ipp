@@ -27,6 +27,7 @@ BERT_INLINE Classification TextClassifier::classify_pair(const std::string& firs
 BERT_INLINE std::vector<Classification> TextClassifier::classify_batch(const std::vector<std::string>& texts,
                                                                        const ClassifyOptions& options) const {
     std::vector<PooledClassifier::Input> inputs;
+    inputs.reserve(texts.size());
     for (const std::string& text : texts) inputs.push_back({text, std::nullopt});
     return classify_inputs(inputs, options);
 }
@@ -34,6 +35,7 @@ BERT_INLINE std::vector<Classification> TextClassifier::classify_batch(const std
 BERT_INLINE std::vector<Classification> TextClassifier::classify_pairs(const std::vector<TextPair>& pairs,
                                                                        const ClassifyOptions& options) const {
     std::vector<PooledClassifier::Input> inputs;
+    inputs.reserve(pairs.size());
     for (const TextPair& pair : pairs) inputs.push_back({pair.first, pair.second});
     return classify_inputs(inputs, options);
 }

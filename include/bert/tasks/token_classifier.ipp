@@ -127,6 +127,7 @@ BERT_INLINE Entity TokenClassifier::entity_of(const std::vector<Piece>& word, co
         entity.word = word.front().word;
     } else {
         std::vector<std::string> tokens;
+        tokens.reserve(word.size());
         for (const Piece& piece : word) tokens.push_back(piece.word);
         entity.word = task_.tokenizer().decode_tokens(std::move(tokens));
     }

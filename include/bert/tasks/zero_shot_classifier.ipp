@@ -31,6 +31,7 @@ BERT_INLINE std::vector<ZeroShotResult> ZeroShotClassifier::classify_batch(const
         detail::fail(ErrorKind::input, "the hypothesis \"", options.hypothesis, "\" should hold \"{}\" once");
     }
     std::vector<std::string> hypotheses;
+    hypotheses.reserve(labels.size());
     for (const std::string& label : labels) {
         hypotheses.push_back(std::string(options.hypothesis).replace(place, 2, label));
     }

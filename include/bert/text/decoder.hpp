@@ -43,7 +43,8 @@ inline std::string decode_tokens(std::vector<std::string> tokens, const DecoderC
         std::string token = std::move(tokens[i]);
         if (i > 0) {
             const bool continues = config.word_piece && token.compare(0, config.prefix.size(), config.prefix) == 0;
-            token = continues ? token.substr(config.prefix.size()) : " " + token;
+            if (continues) token.erase(0, config.prefix.size());
+            else token.insert(token.begin(), ' ');
         }
         text += config.word_piece && config.cleanup ? clean_up(std::move(token)) : token;
     }
