@@ -82,6 +82,9 @@ void* operator new(std::size_t size) {
     if (!memory) throw std::bad_alloc();
     return memory;
 }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    return permit_allocation() ? note(__real_malloc(size)) : nullptr;
+}
 void* operator new(std::size_t size, std::align_val_t alignment) {
     void* memory = nullptr;
     if (!permit_allocation() || posix_memalign(&memory, static_cast<std::size_t>(alignment), size) != 0) {
