@@ -804,7 +804,7 @@ def add_tokenizer_cases():
     case("vocabulary.zeros", vocabulary_bytes(b"\0" * 1000), VOCAB, VOCABULARY)
     case("vocabulary.not_utf8", both(
         remove(TOKENIZER), edit(VOCABULARY, lambda c: c.replace(b"\ncat\n", b"\n\xff\xfe\n"))), FORMAT, VOCABULARY, "UTF-8")
-    case("vocabulary.utf16", both(remove(TOKENIZER), edit(VOCABULARY, lambda c: c.decode().encode("utf-16"))), VOCAB, VOCABULARY, "[SEP]")
+    case("vocabulary.utf16", both(remove(TOKENIZER), edit(VOCABULARY, lambda c: c.decode().encode("utf-16"))), VOCAB, VOCABULARY, "special token")
     case("vocabulary.too_long", both(remove(TOKENIZER), sparse(VOCABULARY, 1 << 40)), FILE, VOCABULARY, "bytes")
     case("vocabulary.without_unknown", without("[UNK]"), VOCAB, "[UNK]")
     case("vocabulary.without_class", without("[CLS]"), VOCAB, "[CLS]")
