@@ -317,7 +317,11 @@ def load(bench):
     times, memory = {}, {}
     rounds = min(options.rounds, 3)
     for turns in range(rounds + 1):
-        for name in names + ["sentence-transformers"]:
+        # The end of a large process takes time from the one after it: hence the pause, and each after another one.
+        order = names + ["sentence-transformers"]
+        shift = turns * (len(order) // rounds) % len(order)
+        for name in order[shift:] + order[:shift]:
+            time.sleep(0.5)
             engine = bench.start(name, models.get(name, "minilm"), 1)
             if engine is None:
                 continue
