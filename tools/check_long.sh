@@ -3,7 +3,7 @@
 # lines of include/ that the tests run through.
 #
 # Usage: tools/check_long.sh [SECONDS]   processor time for each fuzz target (default: 1800)
-# Needs clang, valgrind and gcovr (a Python package) besides what the tests need.
+# Needs clang, valgrind and gcovr besides what the tests need.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -20,5 +20,5 @@ valgrind --quiet --error-exitcode=1 --leak-check=full \
 cmake --preset coverage >/dev/null
 cmake --build --preset coverage
 ctest --preset coverage --parallel "$(nproc)" --progress
-gcovr --root . --filter 'include/bert/' --exclude '.*unicode_tables.*' --gcov-ignore-parse-errors \
-    --merge-mode-functions=merge-use-line-max --print-summary build/coverage | tail -40
+gcovr --root . --filter 'include/bert/' --exclude '.*unicode_tables.*' \
+    --print-summary build/coverage | tail -40
