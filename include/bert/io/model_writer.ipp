@@ -79,9 +79,9 @@ BERT_INLINE std::string tokenizer_file(const ModelPath& folder, const std::strin
     const auto entries = unpack_vocabulary(folder.archive()->vocabulary, folder.archive()->path);
     if (name == "tokenizer.json") {
         JsonDocument json = parse_json_object(text, folder / name);
-        JsonDocument vocabulary = Json::object();
+        Json& vocabulary = json["model"]["vocab"];
+        vocabulary = Json::object();
         for (const auto& [token, id] : entries) vocabulary[token] = id;
-        json["model"]["vocab"] = std::move(vocabulary);
         return json.dump(-1, ' ', false, Json::error_handler_t::replace);
     }
     text.clear();
