@@ -13,6 +13,15 @@ BERT_NAMESPACE_BEGIN
 
 namespace detail {
 
+/// The first eight bytes of a text, zeros where it is shorter, as a number that orders as they do.
+inline std::uint64_t first_bytes(std::string_view text) noexcept {
+    std::uint64_t number = 0;
+    for (std::size_t i = 0; i < 8; ++i) {
+        number = number << 8 | (i < text.size() ? static_cast<unsigned char>(text[i]) : 0u);
+    }
+    return number;
+}
+
 /// Maps byte strings to non-negative values and finds the longest of them that begins a text.
 class Trie {
 public:

@@ -3,6 +3,9 @@
 
 #include <bert/text/trie.hpp>
 
+#include <algorithm>
+#include <array>
+
 BERT_NAMESPACE_BEGIN
 
 namespace detail {
@@ -35,65 +38,87 @@ BERT_INLINE auto Trie::longest_match(std::string_view text, State state) const n
     return match;
 }
 
-/// Places the states of a sorted list of keys, parents before children. Free units form a doubly linked ring, so that a
-/// place for a state with one child is found at once; states with many children try a bounded number of places and
-/// then open a new block, which bounds both time and size.
+/// Places the states of a sorted list of keys, parents before children. A state with one child takes the first free
+/// unit; one with many tries a bounded number of places and then opens a new block, which bounds both time and size.
 struct Trie::Builder {
     Trie& trie;
     const std::vector<Entry>& entries;
-    std::vector<State> next_free, previous_free;
-    State first_free = none;
+    std::vector<std::uint64_t> starts;    // the first bytes of each key, the first one on top
+    std::vector<std::uint64_t> occupied;  // a bit for each unit
+    State first_free = 0;                 // all units before it are taken
+    State first_place = 0;                // where the search for a place of many children goes on
+
+    State size() const { return static_cast<State>(trie.units_.size()); }
+
+    struct Child {
+        std::uint32_t label;
+        std::size_t begin;  // of its entries
+    };
 
     void add_block() {
-        const auto start = static_cast<State>(trie.units_.size());
-        trie.units_.resize(start + block_size);
-        trie.values_.resize(start + block_size, -1);
-        next_free.resize(start + block_size);
-        previous_free.resize(start + block_size);
-        for (State unit = start; unit < start + block_size; ++unit) {
-            if (first_free == none) {
-                first_free = next_free[unit] = previous_free[unit] = unit;
-                continue;
-            }
-            const State last = previous_free[first_free];
-            next_free[last] = unit;
-            previous_free[unit] = last;
-            next_free[unit] = first_free;
-            previous_free[first_free] = unit;
-        }
+        trie.units_.resize(trie.units_.size() + block_size);
+        trie.values_.resize(trie.units_.size(), -1);
+        occupied.resize(trie.units_.size() / 64);
     }
 
-    bool is_free(State unit) const { return unit != root && trie.units_[unit].check == none; }
+    bool is_free(State unit) const { return (occupied[unit / 64] >> unit % 64 & 1) == 0; }
+
+    /// The first free unit from `unit` on, or size().
+    State next_free(State unit) const {
+        for (; unit < size(); unit = (unit / 64 + 1) * 64) {
+            const std::uint64_t free = ~occupied[unit / 64] >> unit % 64;
+            if (free != 0) return unit + lowest_bit(free);
+        }
+        return size();
+    }
+
+    static State lowest_bit(std::uint64_t bits) {
+#if defined(__GNUC__)
+        return static_cast<State>(__builtin_ctzll(bits));
+#else
+        State index = 0;
+        while ((bits >> index & 1) == 0) ++index;
+        return index;
+#endif
+    }
 
     void take(State unit, State parent) {
         trie.units_[unit].check = parent;
-        if (next_free[unit] == unit) {
-            first_free = none;
-        } else {
-            if (first_free == unit) first_free = next_free[unit];
-            next_free[previous_free[unit]] = next_free[unit];
-            previous_free[next_free[unit]] = previous_free[unit];
-        }
+        occupied[unit / 64] |= std::uint64_t{1} << unit % 64;
     }
 
-    std::uint32_t find_base(const std::vector<unsigned char>& labels) {
+    std::uint32_t label(std::size_t entry, std::size_t depth) const {
+        return depth < 8 ? starts[entry] >> (56 - 8 * depth) & 0xFF
+                         : static_cast<unsigned char>(entries[entry].key[depth]);
+    }
+
+    /// The child of a state that has no other.
+    State add_child(State parent, std::uint32_t label) {
+        first_free = next_free(first_free);
+        if (first_free == size()) add_block();
+        trie.units_[parent].base |= first_free ^ label;
+        take(first_free, parent);
+        return first_free;
+    }
+
+    std::uint32_t find_base(const Child* children, std::size_t count) {
         constexpr int max_attempts = 64;
-        State candidate = first_free;
-        for (int attempt = 0; candidate != none && attempt < max_attempts; ++attempt) {
-            const std::uint32_t base = candidate ^ labels.front();
-            bool fits = true;
-            for (const unsigned char label : labels) fits = fits && is_free(base ^ label);
-            if (fits) {
-                first_free = candidate;
-                return base;
-            }
-            candidate = next_free[candidate];
-            if (candidate == first_free) break;
+        first_place = next_free(std::max(first_place, first_free));
+        State candidate = first_place;
+        for (int attempt = 0; candidate < size() && attempt < max_attempts; ++attempt) {
+            const std::uint32_t base = candidate ^ children[0].label;
+            const auto fits = [&](const Child& child) { return is_free(base ^ child.label); };
+            if (std::all_of(children + 1, children + count, fits)) return base;
+            candidate = next_free(candidate + 1);
         }
-        first_free = candidate;  // the next search goes on behind the places that did not fit
-        const auto base = static_cast<std::uint32_t>(trie.units_.size());
+        first_place = size();  // what lies before it is left to states with one child
         add_block();
-        return base;
+        return first_place;
+    }
+
+    void end_key(State state, std::size_t entry) {
+        trie.units_[state].base |= terminal;
+        trie.values_[state] = entries[entry].value;
     }
 
     void run() {
@@ -101,37 +126,46 @@ struct Trie::Builder {
             std::size_t begin, end, depth;
             State state;
         };
+        starts.reserve(entries.size());
+        for (const Entry& entry : entries) starts.push_back(first_bytes(entry.key));
+        trie.units_.reserve(3 * entries.size() + block_size);
+        trie.values_.reserve(3 * entries.size() + block_size);
         add_block();
         take(root, none);
         std::vector<Range> open = {{0, entries.size(), 0, root}};
-        std::vector<unsigned char> labels;
-        std::vector<std::size_t> starts;
+        std::array<Child, 256> children;
         while (!open.empty()) {
             Range range = open.back();
             open.pop_back();
-            if (range.begin < range.end && entries[range.begin].key.size() == range.depth) {
-                if (range.depth > 0) {
-                    trie.units_[range.state].base |= terminal;
-                    trie.values_[range.state] = entries[range.begin].value;
+            if (range.begin + 1 == range.end) {
+                const std::size_t length = entries[range.begin].key.size();
+                for (; range.depth < length; ++range.depth) {
+                    range.state = add_child(range.state, label(range.begin, range.depth));
                 }
+                if (range.state != root) end_key(range.state, range.begin);
+                continue;
+            }
+            if (range.begin < range.end && entries[range.begin].key.size() == range.depth) {
+                if (range.depth > 0) end_key(range.state, range.begin);
                 ++range.begin;
             }
             if (range.begin == range.end) continue;
-            labels.clear();
-            starts.clear();
+            std::size_t count = 0;
             for (std::size_t i = range.begin; i < range.end; ++i) {
-                const auto label = static_cast<unsigned char>(entries[i].key[range.depth]);
-                if (labels.empty() || labels.back() != label) {
-                    labels.push_back(label);
-                    starts.push_back(i);
-                }
+                const std::uint32_t next = label(i, range.depth);
+                if (count == 0 || children[count - 1].label != next) children[count++] = {next, i};
             }
-            starts.push_back(range.end);
-            const std::uint32_t base = find_base(labels);
+            if (count == 1) {
+                open.push_back({range.begin, range.end, range.depth + 1, add_child(range.state, children[0].label)});
+                continue;
+            }
+            const std::uint32_t base = find_base(children.data(), count);
             trie.units_[range.state].base |= base;
-            for (const unsigned char label : labels) take(base ^ label, range.state);
-            for (std::size_t i = 0; i < labels.size(); ++i) {
-                open.push_back({starts[i], starts[i + 1], range.depth + 1, base ^ labels[i]});
+            for (std::size_t i = 0; i < count; ++i) {
+                const State state = base ^ children[i].label;
+                take(state, range.state);
+                open.push_back(
+                    {children[i].begin, i + 1 < count ? children[i + 1].begin : range.end, range.depth + 1, state});
             }
         }
     }

@@ -41,24 +41,20 @@ struct ShortWord {
 /// Maps short words to non-negative values. It may leave words out: not to be found says nothing.
 class WordTable {
 public:
-    struct Entry {
-        std::string_view word;
-        std::int32_t value;
-    };
+    /// A table with room for about `capacity` words.
+    explicit WordTable(std::size_t capacity = 0) : groups_(1 + capacity / 2) {}
 
-    /// Words that are empty, or longer than ShortWord::max_size, are passed over. Where there is no room for all, the
-    /// first words stay.
-    explicit WordTable(const std::vector<Entry>& entries = {}) : groups_(1 + entries.size() / 2) {
-        for (const Entry& entry : entries) {
-            if (entry.word.empty() || entry.word.size() > ShortWord::max_size) continue;
-            char bytes[16] = {};
-            std::copy(entry.word.begin(), entry.word.end(), bytes);
-            const ShortWord word = ShortWord::load(bytes, entry.word.size());
-            for (Slot& slot : groups_[place(word)].slots) {
-                if (slot.value >= 0) continue;
-                slot = {word.first, word.second, entry.value};
-                break;
-            }
+    /// Passes over words that are empty, or longer than ShortWord::max_size, and those that there is no room for.
+    /// `value`: not negative.
+    void insert(std::string_view text, std::int32_t value) noexcept {
+        if (text.empty() || text.size() > ShortWord::max_size) return;
+        char bytes[16] = {};
+        std::copy(text.begin(), text.end(), bytes);
+        const ShortWord word = ShortWord::load(bytes, text.size());
+        for (Slot& slot : groups_[place(word)].slots) {
+            if (slot.value >= 0) continue;
+            slot = {word.first, word.second, value};
+            return;
         }
     }
 

@@ -6,6 +6,7 @@
 #include <bert/text/wordpiece.hpp>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 BERT_NAMESPACE_BEGIN
@@ -66,21 +67,34 @@ BERT_INLINE void Vocabulary::sort_by_id() {
 }
 
 BERT_INLINE void Vocabulary::sort_by_token() {
-    // The first bytes as a number decide most comparisons without touching the strings.
-    std::vector<std::pair<std::uint64_t, std::uint32_t>> order;
-    order.reserve(entries_.size());
+    struct Key {
+        std::uint64_t start;
+        std::uint32_t index;
+    };
+    std::vector<Key> keys, sorted(entries_.size());
+    keys.reserve(entries_.size());
     for (const Entry& entry : entries_) {
-        std::uint64_t start = 0;
-        for (std::size_t i = 0; i < 8; ++i) {
-            start = start << 8 | (i < entry.token.size() ? static_cast<unsigned char>(entry.token[i]) : 0u);
-        }
-        order.emplace_back(start, static_cast<std::uint32_t>(order.size()));
+        keys.push_back({first_bytes(entry.token), static_cast<std::uint32_t>(keys.size())});
     }
-    std::sort(order.begin(), order.end(), [this](const auto& a, const auto& b) {
-        return a.first != b.first ? a.first < b.first : entries_[a.second].token < entries_[b.second].token;
-    });
-    by_token_.reserve(order.size());
-    for (const auto& [start, index] : order) by_token_.push_back(index);
+    // By the fourth byte, then by the third and so on, each time keeping the order of equal ones; few are equal in all.
+    for (unsigned shift = 32; shift < 64; shift += 8) {
+        std::array<std::uint32_t, 257> place{};
+        for (const Key& key : keys) ++place[(key.start >> shift & 0xFF) + 1];
+        for (std::size_t byte = 1; byte < place.size(); ++byte) place[byte] += place[byte - 1];
+        for (const Key& key : keys) sorted[place[key.start >> shift & 0xFF]++] = key;
+        keys.swap(sorted);
+    }
+    const auto before = [this](const Key& a, const Key& b) {
+        return a.start != b.start ? a.start < b.start : entries_[a.index].token < entries_[b.index].token;
+    };
+    for (auto begin = keys.begin(); begin != keys.end();) {
+        const auto end =
+            std::find_if(begin, keys.end(), [begin](const Key& key) { return key.start >> 32 != begin->start >> 32; });
+        std::sort(begin, end, before);
+        begin = end;
+    }
+    by_token_.reserve(keys.size());
+    for (const Key& key : keys) by_token_.push_back(key.index);
 }
 
 BERT_INLINE WordPiece::WordPiece(const Vocabulary& vocabulary, const TokenizerConfig& config)
@@ -92,20 +106,21 @@ BERT_INLINE WordPiece::WordPiece(const Vocabulary& vocabulary, const TokenizerCo
     unknown_id_ = *unknown;
 
     const std::string& prefix = config.continuing_subword_prefix;
+    const std::size_t longest = max_characters_ + count_characters(prefix);
     std::vector<Trie::Entry> entries;
-    std::vector<WordTable::Entry> words;
     entries.reserve(vocabulary.size());
-    words.reserve(vocabulary.size());
     for (const std::uint32_t index : vocabulary.by_token()) {
         const auto& [token, id] = vocabulary.entries()[index];
         // Longer than any word: never matches, and need not cost a path in the trie.
-        if (count_characters(token) > max_characters_ + count_characters(prefix)) continue;
+        if (token.size() > longest && count_characters(token) > longest) continue;
         check_token_size(token, config.source);
         entries.push_back({token, id});
     }
-    // Vocabularies are written by falling frequency, and the table keeps what comes first.
-    for (const auto& [token, id] : vocabulary.entries()) words.push_back({token, id});
-    if (max_characters_ >= ShortWord::max_size) words_ = WordTable(words);
+    if (max_characters_ >= ShortWord::max_size) {
+        words_ = WordTable(vocabulary.size());
+        // Vocabularies are written by falling frequency, and the table keeps what comes first.
+        for (const auto& [token, id] : vocabulary.entries()) words_.insert(token, id);
+    }
     trie_ = Trie(entries);
     continuation_ = trie_.walk(prefix);
 }

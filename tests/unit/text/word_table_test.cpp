@@ -34,9 +34,8 @@ TEST(WordTable, FindsWhatItHoldsAndNothingElse) {
     };
     std::map<std::string, std::int32_t> words;
     while (words.size() < 20'000) words.emplace(random_word(), static_cast<std::int32_t>(words.size()));
-    std::vector<WordTable::Entry> entries;
-    for (const auto& [word, value] : words) entries.push_back({word, value});
-    const WordTable table(entries);
+    WordTable table(words.size());
+    for (const auto& [word, value] : words) table.insert(word, value);
     std::size_t found = 0;
     for (const auto& [word, value] : words) {
         const std::int32_t answer = table.find(short_word(word));
@@ -54,7 +53,10 @@ TEST(WordTable, FindsWhatItHoldsAndNothingElse) {
 
 TEST(WordTable, PassesOverWordsThatAreNotShort) {
     const std::string eleven = "abcdefghijk", twelve = "abcdefghijkl";
-    const WordTable table({{"", 0}, {eleven, 1}, {twelve, 2}});
+    WordTable table(3);
+    table.insert("", 0);
+    table.insert(eleven, 1);
+    table.insert(twelve, 2);
     EXPECT_EQ(table.find(short_word(eleven)), 1);
     EXPECT_EQ(table.find(short_word("")), -1);
     EXPECT_EQ(WordTable().find(short_word("a")), -1);
@@ -63,9 +65,8 @@ TEST(WordTable, PassesOverWordsThatAreNotShort) {
 TEST(WordTable, KeepsTheFirstWordsWhereThereIsNoRoom) {
     std::vector<std::string> words;
     for (int i = 0; i < 50'000; ++i) words.push_back("w" + std::to_string(i));
-    std::vector<WordTable::Entry> entries;
-    for (const std::string& word : words) entries.push_back({word, static_cast<std::int32_t>(entries.size())});
-    const WordTable table(entries);
+    WordTable table(words.size());
+    for (std::size_t i = 0; i < words.size(); ++i) table.insert(words[i], static_cast<std::int32_t>(i));
     std::size_t missing_of_first = 0, missing_of_last = 0;
     for (std::size_t i = 0; i < 10'000; ++i) {
         missing_of_first += table.find(short_word(words[i])) < 0;
