@@ -63,21 +63,11 @@ std::size_t attention_scratch(std::ptrdiff_t keys, std::ptrdiff_t head_dim) {
 template <class Head>
 void pack_keys(const AttentionArguments<float>& a, std::ptrdiff_t key_lanes, float* panel) {
     for (std::ptrdiff_t first = 0; first < a.keys; first += head_panel, panel += key_lanes * head_panel) {
-        for (std::ptrdiff_t part = 0; part < head_panel; part += vec::size) {
-            for (std::ptrdiff_t lane = 0; lane < key_lanes; lane += vec::size) {
-                vec rows[vec::size];
-                for (std::ptrdiff_t i = 0; i < vec::size; ++i) {
-                    const std::ptrdiff_t key = first + part + i;
-                    const std::ptrdiff_t d = lane * Head::unit;
-                    rows[i] = key < a.keys ? Head::along(a.k + key * a.k_stride + d, a.head_dim - d,
-                                                         a.scale * Head::score_factor)
-                                           : vec::zero();
-                }
-                vec::transpose(rows);
-                const std::ptrdiff_t count = smaller(vec::size, key_lanes - lane);
-                for (std::ptrdiff_t i = 0; i < count; ++i) vec::store(panel + (lane + i) * head_panel + part, rows[i]);
-            }
-        }
+        const auto load = [&](std::ptrdiff_t key, std::ptrdiff_t lane) {
+            const std::ptrdiff_t d = lane * Head::unit;
+            return Head::along(a.k + (first + key) * a.k_stride + d, a.head_dim - d, a.scale * Head::score_factor);
+        };
+        pack_rows(a.keys - first, key_lanes, head_panel, load, panel);
     }
 }
 

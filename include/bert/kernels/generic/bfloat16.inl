@@ -16,15 +16,21 @@ struct Bfloat16Product {
 
     /// For every two features, the pairs of weights of all outputs of the panel.
     static void pack_panel(const float* weights, std::ptrdiff_t width, std::ptrdiff_t in_features, bfloat16* packed) {
-        for (std::ptrdiff_t k = 0; k < in_features; k += 2) {
-            for (std::ptrdiff_t j = 0; j < panel_width; ++j) {
-                const float* const pair = weights + j * in_features + k;
-                const bool exists = j < width;
-                packed[2 * j] = bfloat16::from_float(exists ? pair[0] : 0.0f);
-                packed[2 * j + 1] = bfloat16::from_float(exists && k + 1 < in_features ? pair[1] : 0.0f);
+        const auto load = [&](std::ptrdiff_t row, std::ptrdiff_t pair) {
+            constexpr std::ptrdiff_t count = 2 * vec::size;
+            const std::ptrdiff_t left = smaller(count, in_features - 2 * pair);
+            const float* const values = weights + row * in_features + 2 * pair;
+            bfloat16 pairs[count] = {};
+            if (left == count) {
+                for (std::ptrdiff_t i = 0; i < count; ++i) pairs[i] = bfloat16::from_float(values[i]);
+            } else {
+                for (std::ptrdiff_t i = 0; i < left; ++i) pairs[i] = bfloat16::from_float(values[i]);
             }
-            packed += 2 * panel_width;
-        }
+            vec units;
+            std::memcpy(&units, pairs, sizeof units);
+            return units;
+        };
+        pack_rows(width, (in_features + 1) / 2, panel_width, load, packed);
     }
 
     using Block = FloatProduct::Block;

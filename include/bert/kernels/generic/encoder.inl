@@ -31,6 +31,27 @@ BERT_ALWAYS_INLINE void store_first(float* p, std::ptrdiff_t n, vec v) {
     }
 }
 
+/// Turns rows of 32-bit units into a panel: for each of `units` units of a row, those of all rows side by side, zeros
+/// where there are less than `width` of them, a multiple of vec::size. load(row, unit): the units of a row from `unit`
+/// on, of which `units` - `unit` exist.
+template <class Load>
+BERT_ALWAYS_INLINE void pack_rows(std::ptrdiff_t rows, std::ptrdiff_t units, std::ptrdiff_t width, const Load& load,
+                                  void* panel) {
+    for (std::ptrdiff_t unit = 0; unit < units; unit += vec::size) {
+        const std::ptrdiff_t count = smaller(vec::size, units - unit);
+        for (std::ptrdiff_t part = 0; part < width; part += vec::size) {
+            vec square[vec::size];
+            for (std::ptrdiff_t i = 0; i < vec::size; ++i) {
+                square[i] = part + i < rows ? load(part + i, unit) : vec::zero();
+            }
+            vec::transpose(square);
+            for (std::ptrdiff_t i = 0; i < count; ++i) {
+                std::memcpy(static_cast<float*>(panel) + (unit + i) * width + part, &square[i], sizeof(vec));
+            }
+        }
+    }
+}
+
 /// e^x for x <= 88 within 1.5 ulp (3 without fused multiply-add); 0 below -87.3, where floats become denormal; NaN for
 /// NaN.
 BERT_ALWAYS_INLINE vec exp(vec x) {

@@ -158,11 +158,10 @@ struct FloatProduct {
 
     /// For each feature, the weights of all outputs of the panel.
     static void pack_panel(const float* weights, std::ptrdiff_t width, std::ptrdiff_t in_features, float* packed) {
-        for (std::ptrdiff_t k = 0; k < in_features; ++k) {
-            for (std::ptrdiff_t j = 0; j < width; ++j) packed[j] = weights[j * in_features + k];
-            for (std::ptrdiff_t j = width; j < panel_width; ++j) packed[j] = 0.0f;
-            packed += panel_width;
-        }
+        const auto load = [&](std::ptrdiff_t row, std::ptrdiff_t k) {
+            return load_first(weights + row * in_features + k, in_features - k);
+        };
+        pack_rows(width, in_features, panel_width, load, packed);
     }
 
     /// The features [first, first + size) of a panel, as multiply() reads them.
