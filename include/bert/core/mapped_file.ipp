@@ -4,10 +4,6 @@
 #include <bert/core/mapped_file.hpp>
 #include <bert/error.hpp>
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -71,6 +67,7 @@ BERT_INLINE void MappedFile::copy(const std::filesystem::path& path) {
     size_ = copied_.size();
 }
 
+#if defined(BERT_DETAIL_MMAP)
 BERT_INLINE void MappedFile::open_mapped(const std::filesystem::path& path) {
     struct Descriptor {
         int value;
@@ -98,5 +95,6 @@ BERT_INLINE void MappedFile::open_mapped(const std::filesystem::path& path) {
     mapping_ = mapping;
     data_ = static_cast<const std::byte*>(mapping);
 }
+#endif
 
 BERT_NAMESPACE_END
