@@ -55,7 +55,7 @@ struct pair {
     }
     /// 2^x for x <= 0 within 1e-4 of itself.
     static BERT_ALWAYS_INLINE vec exponential(vec x) {
-        const __m512 clamped = _mm512_max_ps(x.v, _mm512_set1_ps(-200.0f));  // -infinity less itself is no number
+        const __m512 clamped = _mm512_max_ps(_mm512_set1_ps(-200.0f), x.v);  // keeps NaN, makes -infinity finite
         const __m512 n = _mm512_roundscale_ps(clamped, _MM_FROUND_TO_NEAREST_INT);
         const vec f{_mm512_sub_ps(clamped, n)};
         vec p = vec::fma(vec::set(5.51716685e-2f), f, vec::set(2.42611125e-1f));

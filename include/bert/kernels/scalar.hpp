@@ -139,8 +139,13 @@ private:
         float low = 0.0f;
         float high = 0.0f;
         for (std::ptrdiff_t k = 0; k < size; ++k) {
-            low = std::min(low, static_cast<float>(x[k]));
-            high = std::max(high, static_cast<float>(x[k]));
+            const auto value = static_cast<float>(x[k]);
+            if (!std::isfinite(value)) {
+                std::fill_n(sums, panel_width, std::numeric_limits<T>::quiet_NaN());
+                return;
+            }
+            low = std::min(low, value);
+            high = std::max(high, value);
         }
         const float scale = high / 255.0f - low / 255.0f;
         if (!(scale > 1e-30f)) return;

@@ -287,6 +287,41 @@ TEST_P(Kernels, Int8TakesZerosAndExtremes) {
     }
 }
 
+/// What overflowed before must not come out as if nothing had happened.
+template <class W>
+void expect_infinities_to_show(const Table& table) {
+    const std::ptrdiff_t rows = 9, in = 300, out = 50, spoilt = 4;
+    Layer<W> layer(table, in, out, random_values(static_cast<std::size_t>(out * in), 6));
+    auto values = random_values(static_cast<std::size_t>(rows * in), 5);
+    std::vector<float> expected(static_cast<std::size_t>(rows * out)), given = expected;
+    const float infinity = std::numeric_limits<float>::infinity();
+    for (const Activation activation : {Activation::identity, Activation::gelu, Activation::relu, Activation::tanh}) {
+        layer.run(values.data(), rows, activation, nullptr, 0, out, expected.data());
+        for (const float value : {std::nanf(""), infinity, -infinity}) {
+            // Of infinities, activations may make numbers, as 0 of GELU(-infinity).
+            if (activation != Activation::identity && !std::isnan(value)) continue;
+            for (const std::ptrdiff_t place : {std::ptrdiff_t{0}, std::ptrdiff_t{17}, in - 1}) {
+                SCOPED_TRACE(std::string(table.name) + " " + std::to_string(value) + " at " + std::to_string(place) +
+                             " activation " + std::to_string(static_cast<int>(activation)));
+                auto x = values;
+                x[static_cast<std::size_t>(spoilt * in + place)] = value;
+                layer.run(x.data(), rows, activation, nullptr, 0, out, given.data());
+                for (std::ptrdiff_t i = 0; i < rows * out; ++i) {
+                    const auto at = static_cast<std::size_t>(i);
+                    if (i / out == spoilt) ASSERT_FALSE(std::isfinite(given[at])) << "output " << i % out;
+                    else ASSERT_EQ(given[at], expected[at]) << "row " << i / out << " output " << i % out;
+                }
+            }
+        }
+    }
+}
+
+TEST_P(Kernels, LinearShowsInfinitiesAndNaNs) {
+    expect_infinities_to_show<float>(*GetParam());
+    expect_infinities_to_show<bert::bfloat16>(*GetParam());
+    expect_infinities_to_show<std::int8_t>(*GetParam());
+}
+
 template <class W>
 void expect_the_same_bits_in_any_block(const Table& table) {
     const std::ptrdiff_t rows = 53, in = 277, out = 101;
@@ -437,6 +472,40 @@ TEST_P(Kernels, AttentionSurvivesExtremeScores) {
                 ASSERT_TRUE(std::isfinite(value)) << attention.name << " " << size;
                 ASSERT_LE(std::abs(value), size * (1.0f + static_cast<float>(attention.out_tolerance)));
             }
+        }
+    }
+}
+
+TEST_P(Kernels, AttentionAndLayerNormShowInfinitiesAndNaNs) {
+    const std::ptrdiff_t tokens = 37, head_dim = 20, stride = 3 * head_dim, spoilt = 5;
+    const auto values = random_values(static_cast<std::size_t>(tokens * stride), 3);
+    const float infinity = std::numeric_limits<float>::infinity();
+    for (const CheckedAttention& attention : attention_kernels(*GetParam())) {
+        for (const float value : {std::nanf(""), infinity, -infinity}) {
+            for (const std::ptrdiff_t part : {0, 1, 2}) {  // query, key, value
+                SCOPED_TRACE(attention.name + " " + std::to_string(value) + " in part " + std::to_string(part));
+                // A key of which all queries turn away weighs nothing, be it at infinity.
+                if (part == 1 && !std::isnan(value)) continue;
+                auto qkv = values;
+                qkv[static_cast<std::size_t>(spoilt * stride + part * head_dim)] = value;
+                std::vector<float> scratch(attention.kernel.scratch_size(tokens, head_dim));
+                std::vector<float> out(static_cast<std::size_t>(tokens * head_dim));
+                attention.kernel.run({qkv.data(), stride, tokens, qkv.data() + head_dim, stride,
+                                      qkv.data() + 2 * head_dim, stride, tokens, head_dim, 0.5f, nullptr, false,
+                                      scratch.data(), nullptr, out.data(), head_dim});
+                for (std::ptrdiff_t i = 0; i < tokens * head_dim; ++i) {
+                    const bool shows = part == 0 ? i / head_dim == spoilt : part == 1 || i % head_dim == 0;
+                    ASSERT_EQ(std::isfinite(out[static_cast<std::size_t>(i)]), !shows) << "at " << i;
+                }
+            }
+        }
+    }
+    for (const float value : {std::nanf(""), infinity, -infinity}) {
+        std::vector<float> x(values.begin(), values.begin() + 2 * stride), ones(static_cast<std::size_t>(stride), 1.0f);
+        x[17] = value;
+        GetParam()->layer_norm(x.data(), stride, 2, stride, ones.data(), ones.data(), 1e-12f);
+        for (std::ptrdiff_t i = 0; i < 2 * stride; ++i) {
+            ASSERT_EQ(std::isnan(x[static_cast<std::size_t>(i)]), i < stride) << value << " at " << i;
         }
     }
 }

@@ -98,7 +98,7 @@ BERT_ALWAYS_INLINE vec gelu(vec x) {
 ///
 /// With a = |x|, erfc(a/sqrt 2)/2 is a polynomial around the middle of [0, 4.5]; beyond, x/2 erfc is below 1.6e-5.
 BERT_ALWAYS_INLINE vec narrow_gelu(vec x) {
-    const vec a = vec::min(vec::abs(x), vec::set(4.5f));
+    const vec a = vec::min(vec::set(4.5f), vec::abs(x));  // in this order, which keeps NaN on x86
     const vec u = vec::sub(a, vec::set(2.25f));
     const vec u2 = vec::mul(u, u);
     const vec u4 = vec::mul(u2, u2);

@@ -51,6 +51,7 @@ struct Int8Product {
         float* const zeros = scales + a.rows * count;
         for (std::ptrdiff_t row = 0; row < a.rows; ++row) {
             const float* const x = a.x + row * a.x_stride;
+            vec infinite = vec::zero();  // NaN where a value is infinite or NaN, which minimum and maximum pass over
             for (std::ptrdiff_t block = 0; block < count; ++block) {
                 const std::ptrdiff_t first = block * int8_block;
                 const std::ptrdiff_t size = smaller(int8_block, a.in_features - first);
@@ -60,6 +61,7 @@ struct Int8Product {
                     const vec value = load_first(x + i, first + size - i);
                     low = vec::min(low, value);
                     high = vec::max(high, value);
+                    infinite = vec::fma(value, vec::zero(), infinite);
                 }
                 const float lowest = -vec::largest(vec::sub(vec::zero(), low));
                 const float scale = vec::largest(high) / 255.0f - lowest / 255.0f;
@@ -67,6 +69,12 @@ struct Int8Product {
                 const bool usable = scale > 1e-30f;
                 scales[row * count + block] = usable ? scale : 0.0f;
                 zeros[row * count + block] = usable ? -lowest / scale : 0.0f;
+            }
+            if (vec::sum(infinite) != 0.0f) {
+                for (std::ptrdiff_t block = 0; block < count; ++block) {
+                    scales[row * count + block] = std::numeric_limits<float>::quiet_NaN();  // so are all outputs
+                    zeros[row * count + block] = 0.0f;
+                }
             }
             // Apart from the loop above, for each of its turns has to wait for its own extremes.
             for (std::ptrdiff_t block = 0; block < count; ++block) {
