@@ -160,9 +160,15 @@ public:
                 std::make_shared<std::vector<std::byte>>(static_cast<std::size_t>(hidden) * sizeof(float));
             return EmbeddingTable(zeros->data(), EmbeddingTable::Format::f32, 1, hidden, zeros, "no token types");
         };
-        return Embeddings<T>(table<W>("embeddings.word_embeddings.weight", config.vocab_size, hidden),
-                             table<W>("embeddings.position_embeddings.weight", config.max_position_embeddings, hidden),
-                             types(), layer_norm<T>("embeddings.LayerNorm", hidden, config.layer_norm_eps));
+        const auto word = table<W>("embeddings.word_embeddings.weight", config.vocab_size, hidden);
+        auto position = table<W>("embeddings.position_embeddings.weight", config.max_position_embeddings, hidden);
+        auto type = types();
+        if (!std::is_same_v<W, T>) {
+            position = position.converted();
+            type = type.converted();
+        }
+        return Embeddings<T>(word, std::move(position), std::move(type),
+                             layer_norm<T>("embeddings.LayerNorm", hidden, config.layer_norm_eps));
     }
 
     /// Fails where the encoder's part of the checkpoint holds a tensor that nobody asked for: a model opened without it

@@ -2,6 +2,7 @@
 // kernels, io and nn.
 #pragma once
 
+#include <bert/core/buffer.hpp>
 #include <bert/core/finite.hpp>
 #include <bert/core/float16.hpp>
 #include <bert/core/matrix.hpp>
@@ -59,6 +60,16 @@ public:
             round(values, count);
             for (Index i = 0; i < count; ++i) out[first + i] += static_cast<T>(values[i]);
         }
+    }
+
+    /// The same table with all its rows converted already: for small ones, of which every text uses the same rows.
+    EmbeddingTable converted() const {
+        const auto size = static_cast<std::size_t>(rows_) * static_cast<std::size_t>(cols_);
+        const auto values = std::make_shared<AlignedBuffer<float>>(size);
+        std::fill_n(values->data(), size, 0.0f);
+        for (Index row = 0; row < rows_; ++row) add_row(row, values->data() + row * cols_);
+        return EmbeddingTable(reinterpret_cast<const std::byte*>(values->data()), Format::f32, rows_, cols_, values,
+                              name_);
     }
 
     /// Errors: format, where row `row` (which must be in range) holds infinities or NaNs.
