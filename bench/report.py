@@ -21,6 +21,8 @@ TARGETS = {
     "base-512": (1.1, 1.15, 1.15),
     "base-corpus": (1.6, 1.6, 1.5),
 }
+# Layers, hidden size and intermediate size of the models whose texts have a known number of tokens.
+SHAPES = {"minilm": (6, 384, 1536), "bge": (12, 384, 1536), "base": (12, 768, 3072)}
 # Our speed divided by the peer's.
 TOKENIZER_TARGETS = {
     ("prose", "ids", "tokenizers"): 20,
@@ -78,8 +80,25 @@ def ratio_of(group):
     return min(peers) / statistics.median(mine) if mine and peers else None
 
 
+def at_peak(group, roofline):
+    """The ratio if our products ran at the measured peak and nothing else took time, or None where a cell is no single
+    text. The products of attention are computed in float or bfloat16."""
+    model, _, length = group["cell"].partition("-")
+    peak = roofline["peaks"].get(group["weights"])
+    peers = [statistics.median(times) for name, times in group["milliseconds"].items() if not is_ours(name)]
+    if not length.isdigit() or not peak or not peers:
+        return None
+    layers, hidden, intermediate = SHAPES[model]
+    tokens = int(length)
+    weights = layers * (4 * hidden * hidden + 2 * hidden * intermediate)
+    narrow = roofline["peaks"].get("bf16", roofline["peaks"]["f32"])
+    seconds = 2 * tokens * weights / peak + 4 * layers * tokens * tokens * hidden / min(peak, narrow)
+    return min(peers) / 1e3 * group["threads"] / seconds
+
+
 def cells(data):
     text = ""
+    roofline = data.get("roofline", {}).get("result")
     groups = list(data["cells"].values())
     counts = {}
     for threads in sorted({group["threads"] for group in groups}):
@@ -93,12 +112,14 @@ def cells(data):
                 times = group["milliseconds"]
                 ratio = ratio_of(group)
                 target = TARGETS[cell][place] if cell in TARGETS else None
-                judged = "no target" if target is None else "no peer" if ratio is None else verdict(ratio >= target)
+                limit = at_peak(group, roofline) if roofline else None
+                judged = ("no target" if target is None else "no peer" if ratio is None else "met" if ratio >= target
+                          else "out of reach" if limit and limit < target else verdict(False))
                 counts[judged] = counts.get(judged, 0) + 1
                 rows.append([cell] + [spread(times[name]) if name in times else "-" for name in names] +
-                            [f"{ratio:.2f}" if ratio else "-", target or "-", judged])
+                            [f"{ratio:.2f}" if ratio else "-", f"{limit:.2f}" if limit else "-", target or "-", judged])
             if rows:
-                text += f"\n{weights}, {plural(threads)}\n\n" + table(["cell"] + names + ["ratio", "target", "verdict"], rows)
+                text += f"\n{weights}, {plural(threads)}\n\n" + table(["cell"] + names + ["ratio", "at the peak", "target", "verdict"], rows)
     if not groups:
         return "Not measured yet.\n"
     taken = sorted(group["taken"]["time"] for group in groups)
