@@ -37,8 +37,11 @@
     BERT_DETAIL_JOIN(BERT_VERSION_MAJOR, BERT_VERSION_MINOR, BERT_VERSION_PATCH, BERT_DETAIL_BASELINE)
 
 // Where definitions are: beside their declarations (x.hpp includes x.ipp), or, with BERT_COMPILED, in the library
-// bert::compiled, and then not inline.
-#if defined(BERT_COMPILED)
+// bert::compiled or in the one source file of the program that defines BERT_IMPLEMENTATION, and then not inline.
+#if defined(BERT_IMPLEMENTATION)
+#undef BERT_COMPILED
+#define BERT_INLINE
+#elif defined(BERT_COMPILED)
 #define BERT_INLINE
 #else
 #define BERT_INLINE inline

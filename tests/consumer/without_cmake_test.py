@@ -1,5 +1,5 @@
 """Builds the user's program as those without CMake do: by pkg-config with what is installed, and with the one header
-that tools/amalgamate.py writes.
+that tools/amalgamate.py writes, inline and compiled once.
 
 Usage: without_cmake_test.py SOURCE_FOLDER COMPILER PREFIX INCLUDE_FOLDER...
 """
@@ -36,4 +36,8 @@ with tempfile.TemporaryDirectory() as folder:
         build_and_run(folder, *flags)
 
     run(sys.executable, Path(source, "tools", "amalgamate.py"), "-o", Path(folder, "bert", "bert.hpp"))
-    build_and_run(folder, f"-I{folder}", *(f"-isystem{path}" for path in includes if path != "/usr/include"), "-pthread")
+    flags = [f"-I{folder}", *(f"-isystem{path}" for path in includes if path != "/usr/include"), "-pthread"]
+    build_and_run(folder, *flags)
+    Path(folder, "definitions.cpp").write_text("#define BERT_IMPLEMENTATION\n#include <bert/bert.hpp>\n")
+    run(compiler, "-std=c++17", "-c", Path(folder, "definitions.cpp"), *flags, "-o", Path(folder, "definitions.o"))
+    build_and_run(folder, "-DBERT_COMPILED", *flags, Path(folder, "definitions.o"))

@@ -46,17 +46,7 @@ void pack_weights(const LinearKernel<T, W>& kernel, const T* weights, std::ptrdi
 
 /// Whether the kernels were compiled without optimisation, which makes them tens of times slower. g++ optimises them
 /// whatever the flags are, and bert::compiled is always optimised; clang and MSVC follow the flags of the program.
-inline bool kernels_unoptimised() noexcept {
-#if defined(BERT_COMPILED)
-    return false;
-#elif defined(__clang__) && !defined(__OPTIMIZE__)
-    return true;
-#elif defined(_MSC_VER) && !defined(__clang__) && defined(_DEBUG)
-    return true;
-#else
-    return false;
-#endif
-}
+bool kernels_unoptimised() noexcept;
 
 /// The tables that run on this machine, best first. Those for double are plain C++ only.
 template <class T>

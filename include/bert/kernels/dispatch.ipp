@@ -29,6 +29,16 @@ BERT_INLINE void quantize_int8(const float* weights, std::ptrdiff_t rows, std::p
     quantize::rows(weights, rows, features, values, scales);
 }
 
+BERT_INLINE bool kernels_unoptimised() noexcept {
+#if defined(__clang__) && !defined(__OPTIMIZE__)
+    return true;
+#elif defined(_MSC_VER) && !defined(__clang__) && defined(_DEBUG)
+    return true;
+#else
+    return false;
+#endif
+}
+
 BERT_INLINE bool fits_int8(const std::int8_t* values, std::ptrdiff_t rows, std::ptrdiff_t features) {
     return quantize::fits(values, rows, features);
 }
