@@ -77,6 +77,7 @@ Exit codes: 0 all went well; 1 the work failed; 2 the command was not understood
     add_convert(app);
     add_verify(app);
     add_plot(app);
+    add_download(app);
     app.add_flag_callback(
            "--completion",
            [&app] {

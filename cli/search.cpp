@@ -189,7 +189,7 @@ void add_search(CLI::App& app) {
         ->check(CLI::Range(1, 1000000));
     command.add_flag("--recall", options->recall,
                      "Instead of hits: the share of the exact ones that approximate search finds, and times");
-    command.add_option("--model", options->store.model, "Of a store: where its model is now");
+    add_model(command, "--model", options->store.model, "Of a store: where its model is now");
     command.footer(
         R"(Each query becomes {"query": ..., "hits": [{"corpus_id": ..., "score": ..., "document": ...}, ...]}.
 A store without a query takes one from each line of standard input, or asks where that is a terminal.
