@@ -21,7 +21,7 @@ packages_for() {
         model) echo ca-certificates python3:python3 python3-pip ;;
         test)
             echo libgtest-dev libcli11-dev libbenchmark-dev libsimde-dev python3:python3 git:git
-            echo libxxhash-dev libhnswlib-dev libsqlite3-dev libcurl4-openssl-dev libssl-dev pkgconf:pkg-config
+            echo libxxhash-dev libhnswlib-dev libsqlite3-dev groff libcurl4-openssl-dev libssl-dev pkgconf:pkg-config
             ;;
         ci)
             echo g++:g++ clang:clang++ clang-format-14 clang-tidy-14 shellcheck:shellcheck ccache:ccache
