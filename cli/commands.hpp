@@ -7,6 +7,7 @@ void add_ask(CLI::App& app);
 void add_classify(CLI::App& app);
 void add_cluster(CLI::App& app);
 void add_convert(CLI::App& app);
+void add_download(CLI::App& app);
 void add_embed(CLI::App& app);
 void add_embed_sparse(CLI::App& app);
 void add_entities(CLI::App& app);

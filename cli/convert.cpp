@@ -90,7 +90,7 @@ void run_verify(const VerifyOptions& options) {
 void add_convert(CLI::App& app) {
     const auto options = std::make_shared<ConvertOptions>();
     CLI::App& command = *app.add_subcommand("convert", "Write a model as one file that is quick to open");
-    command.add_option("model", options->folder, "Model folder as Hugging Face publishes it, or a file")->required();
+    add_model(command, "model", options->folder, model_text)->required();
     command.add_option("output", options->output, "File to write, by custom named *.bert")->required();
     command.add_option("--weights", options->weights, "Store weight matrices as f32, f16, bf16 or int8 (default: f32)")
         ->option_text("TYPE")
@@ -112,7 +112,7 @@ void add_convert(CLI::App& app) {
 void add_verify(CLI::App& app) {
     const auto options = std::make_shared<VerifyOptions>();
     CLI::App& command = *app.add_subcommand("verify", "Check that a model computes here what it should");
-    command.add_option("model", options->model, "Model folder or file")->required();
+    add_model(command, "model", options->model, model_text)->required();
     add_model_options(command, options->verify.weights, options->verify.threads, options->verify.load);
     command.add_flag("--json", options->json, "Write JSON");
     command.footer(

@@ -250,14 +250,21 @@ void add_embed(CLI::App& app) {
     command.add_option("-o,--output", options->output,
                        "File to write, by its ending a NumPy array (.npy), .safetensors, .csv or JSON lines (default: "
                        "standard output)");
-    command.add_option("--output-format", options->format, "jsonl, npy, safetensors or csv, whatever the name ends in")
-        ->option_text("NAME")
-        ->transform(CLI::CheckedTransformer(
-                        std::map<std::string, EmbeddingFormat>{{"jsonl", EmbeddingFormat::jsonl},
-                                                               {"npy", EmbeddingFormat::npy},
-                                                               {"safetensors", EmbeddingFormat::safetensors},
-                                                               {"csv", EmbeddingFormat::csv}})
-                        .description(""));
+    auto* const format =
+        command
+            .add_option("--output-format", options->format, "jsonl, npy, safetensors or csv, whatever the name ends in")
+            ->option_text("NAME")
+            ->transform(CLI::CheckedTransformer(
+                            std::map<std::string, EmbeddingFormat>{{"jsonl", EmbeddingFormat::jsonl},
+                                                                   {"npy", EmbeddingFormat::npy},
+                                                                   {"safetensors", EmbeddingFormat::safetensors},
+                                                                   {"csv", EmbeddingFormat::csv}})
+                            .description(""));
+    command
+        .add_flag_callback(
+            "--json", [options] { options->format = EmbeddingFormat::jsonl; },
+            "Write JSON lines, whatever the name ends in")
+        ->excludes(format);
     command.add_flag("--force", options->force, "Overwrite a file that is there, and forget an unfinished run");
     auto* const prompt = command.add_option("--prompt", options->embed.prompt, "Text to put before each text");
     auto* const name = command.add_option("--prompt-name", options->embed.prompt_name, "One of the folder's prompts");

@@ -60,7 +60,7 @@ inline void add_encoder_settings(CLI::App& command, bert::SentenceEncoderOptions
 
 /// Adds the model folder and the options of a SentenceEncoder; `folder` and `options` must live until the parse.
 inline void add_encoder_options(CLI::App& command, std::string& folder, bert::SentenceEncoderOptions& options) {
-    command.add_option("folder", folder, "Model folder as Hugging Face publishes it")->required();
+    add_model(command, "folder", folder, model_text)->required();
     add_encoder_settings(command, options);
 }
 

@@ -118,7 +118,7 @@ void add_generation_options(CLI::App& command, bert::GenerationOptions& options)
 void add_generate(CLI::App& app) {
     const auto options = std::make_shared<GenerateOptions>();
     CLI::App& command = *app.add_subcommand("generate", "Continue prompts, or translate and summarise with a Seq2Seq");
-    command.add_option("folder", options->folder, "Model folder as Hugging Face publishes it")->required();
+    add_model(command, "folder", options->folder, model_text)->required();
     command.add_option("texts", options->texts, "Prompts or source texts; none: those of --file");
     command.add_option("--file", options->input.files, "Files of texts; none, or -, for standard input");
     add_format_options(command, options->input);

@@ -411,8 +411,7 @@ void add_index(CLI::App& app) {
     const auto options = std::make_shared<IndexOptions>();
     CLI::App& command = *app.add_subcommand("index", "Keep embedded documents in a folder for bert search");
     command.add_option("store", options->store, "Folder of the store; made where there is none")->required();
-    command.add_option("--model", options->model,
-                       "Model folder as Hugging Face publishes it; a store remembers where it was");
+    add_model(command, "--model", options->model, std::string(model_text) + "; a store remembers where it was");
     add_encoder_settings(command, options->encoder);
     add_input_options(command, options->input);
     command.add_option("--id", options->id_field, "The field that tells documents apart: a string or an integer")

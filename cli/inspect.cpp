@@ -1,6 +1,7 @@
 // bert inspect: what a folder holds and what this machine can do, as text or JSON.
 #include "commands.hpp"
 #include "records.hpp"
+#include "task_options.hpp"
 
 #include <bert/bert.hpp>
 
@@ -220,7 +221,7 @@ void run_inspect(const InspectOptions& options) {
 void add_inspect(CLI::App& app) {
     const auto options = std::make_shared<InspectOptions>();
     CLI::App& command = *app.add_subcommand("inspect", "Show what a model folder holds, or what this machine can do");
-    command.add_option("folder", options->folder, "Model folder");
+    add_model(command, "folder", options->folder, model_text);
     command.add_flag("--tensors", options->tensors, "List all tensors");
     command.add_flag("--cpu", options->cpu, "Show which kernels can run here and which are chosen");
     command.add_flag("--json", options->json, "Write JSON");

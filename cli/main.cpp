@@ -2,6 +2,7 @@
 #include "commands.hpp"
 #include "completion.hpp"
 #include "interrupt.hpp"
+#include "man_page.hpp"
 
 #include <bert/version.hpp>
 
@@ -22,6 +23,24 @@ int report(const std::string& message, int code) {
     std::string line = message.substr(0, message.find('\n'));
     std::fprintf(stderr, "bert: %s\n", line.c_str());
     return code;
+}
+
+/// Those whose output is JSON anyway take --json like the others.
+void take_json_everywhere(CLI::App& app) {
+    for (CLI::App* const command : app.get_subcommands(std::function<bool(CLI::App*)>())) {
+        if (!command->get_option_no_throw("--json"))
+            command->add_flag("--json", "Write JSON, as this command does anyway");
+    }
+}
+
+/// Makes `name` write what `text` returns, and the program end.
+void add_text_flag(CLI::App& app, const std::string& name, std::string (*text)(const CLI::App&),
+                   const std::string& description) {
+    const auto write = [&app, text] {
+        std::cout << text(app);
+        throw CLI::Success();
+    };
+    app.add_flag_callback(name, write, description)->trigger_on_parse();
 }
 
 /// CLI11 takes -1 for the largest number of what counts something.
@@ -52,6 +71,9 @@ int main(int argc, char** argv) try {
 Exit codes: 0 all went well; 1 the work failed; 2 the command was not understood, or would overwrite a file without
 --force; 130 interrupted (Ctrl-C).
 
+Environment: BERT_KERNELS names the instruction set to compute with, as --kernels does. Nothing is ever coloured, and
+progress is shown on terminals only.
+
   bert embed all-MiniLM-L6-v2 texts.txt -o vectors.npy
   bert similarity all-MiniLM-L6-v2 'A cat sat down.' 'Dogs bark.')");
     add_embed(app);
@@ -77,14 +99,11 @@ Exit codes: 0 all went well; 1 the work failed; 2 the command was not understood
     add_convert(app);
     add_verify(app);
     add_plot(app);
-    app.add_flag_callback(
-           "--completion",
-           [&app] {
-               std::cout << bash_completion(app);
-               throw CLI::Success();
-           },
-           "Write a completion script for bash: source <(bert --completion)")
-        ->trigger_on_parse();
+    add_download(app);
+    add_text_flag(app, "--completion", bash_completion,
+                  "Write a completion script for bash: source <(bert --completion)");
+    add_text_flag(app, "--man", man_page, "Write this as a manual page");
+    take_json_everywhere(app);
     refuse_negative_counts(app);
     try {
         app.parse(argc, argv);

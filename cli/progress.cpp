@@ -7,14 +7,14 @@
 #include <cstdio>
 #include <string>
 
-Progress::Progress(bool quiet, std::uint64_t done_before, std::optional<std::uint64_t> total)
-    : shown_(!quiet && isatty(STDERR_FILENO) != 0), done_before_(done_before), total_(total) {}
+Progress::Progress(bool quiet, std::uint64_t done_before, std::optional<std::uint64_t> total, const char* unit)
+    : shown_(!quiet && isatty(STDERR_FILENO) != 0), done_before_(done_before), total_(total), unit_(unit) {}
 
 Progress::~Progress() {
     if (begun_) std::fputc('\n', stderr);
 }
 
-void Progress::show(std::uint64_t texts, std::uint64_t bytes) {
+void Progress::show(std::uint64_t count, std::uint64_t bytes) {
     if (!shown_) return;
     const Clock::time_point now = Clock::now();
     const bool complete = total_ && bytes >= *total_;
@@ -31,8 +31,8 @@ void Progress::show(std::uint64_t texts, std::uint64_t bytes) {
         std::snprintf(part, sizeof part, "%3d%% ", static_cast<int>(share * 100));
         line += part + ("[" + std::string(filled, '#') + std::string(width - filled, '.') + "] ");
     }
-    std::snprintf(part, sizeof part, "%llu texts, %.0f/s", static_cast<unsigned long long>(texts),
-                  static_cast<double>(texts) / seconds);
+    std::snprintf(part, sizeof part, "%llu %s, %.0f/s", static_cast<unsigned long long>(count), unit_,
+                  static_cast<double>(count) / seconds);
     line += part;
     if (total_ && bytes > done_before_ && bytes <= *total_) {
         const double left = static_cast<double>(*total_ - bytes) / static_cast<double>(bytes - done_before_) * seconds;

@@ -35,7 +35,7 @@ std::optional<std::uint64_t> size_of(const std::string& path) {
     return size;
 }
 
-[[noreturn]] void refuse(const std::string& message) {
+[[noreturn]] void refuse_output(const std::string& message) {
     throw CLI::ValidationError(message);
 }
 
@@ -114,14 +114,15 @@ void RowFile::read_state() {
     bert::detail::check_json_text(text, state_path_);
     const Record state = Record::parse(text, nullptr, false);
     try {
-        if (state.at("version") != state_version) refuse(state_path_ + ": another version wrote this");
+        if (state.at("version") != state_version) refuse_output(state_path_ + ": another version wrote this");
         found_ = to_checkpoint(state);
         replaces_ = state.at("replaces");
         if (const Record& job = state.at("job"); found_.rows > 0 && job != job_) {
-            refuse(state_path_ + ": an unfinished run differs in " + difference(job_, job) + "; --force begins anew");
+            refuse_output(state_path_ + ": an unfinished run differs in " + difference(job_, job) +
+                          "; --force begins anew");
         }
     } catch (const Record::exception&) {
-        refuse(state_path_ + ": is damaged; --force begins anew");
+        refuse_output(state_path_ + ": is damaged; --force begins anew");
     }
     if (found_.rows == 0) found_ = {};
 }
@@ -135,14 +136,14 @@ void RowFile::resume(bool force) {
     if (goes_on && !size_of(part_path_) && size_of(path_) == found_.bytes) {
         if (std::rename(path_.c_str(), part_path_.c_str()) != 0) fail("could not be created");
     } else if (there && !replaces_) {
-        refuse(path_ + " exists; --force overwrites it");
+        refuse_output(path_ + " exists; --force overwrites it");
     }
     // Opened without cutting it: another run may be at it.
     const int descriptor = open(part_path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (descriptor < 0) fail("could not be created");
-    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) refuse(part_path_ + ": another run is writing this");
+    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) refuse_output(part_path_ + ": another run is writing this");
     if (size_of(part_path_).value_or(0) < found_.bytes) {
-        refuse(part_path_ + ": is shorter than " + state_path_ + " says; --force begins anew");
+        refuse_output(part_path_ + ": is shorter than " + state_path_ + " says; --force begins anew");
     }
     file_ = fdopen(descriptor, "r+b");
     if (!file_) fail("could not be opened");

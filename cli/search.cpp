@@ -28,6 +28,7 @@ struct SearchOptions {
     std::optional<bert::Similarity> measure;
     StoreSearchOptions store;  ///< what a search of texts needs, too
     bool recall = false;
+    bool json = false;
 };
 
 void search_texts(const SearchOptions& options) {
@@ -113,7 +114,7 @@ void run_prompt(const StoreSearcher& searcher) {
 
 void search_store(const SearchOptions& options) {
     const StoreSearcher searcher(options.place, options.store);
-    if (options.queries.empty() && !options.recall && isatty(STDIN_FILENO) != 0) {
+    if (options.queries.empty() && !options.recall && !options.json && isatty(STDIN_FILENO) != 0) {
         run_prompt(searcher);
         return;
     }
@@ -187,9 +188,10 @@ void add_search(CLI::App& app) {
     command.add_option("--ef", options->store.ef, "Candidates of approximate search: more find more")
         ->capture_default_str()
         ->check(CLI::Range(1, 1000000));
+    command.add_flag("--json", options->json, "Write JSON, to a terminal too");
     command.add_flag("--recall", options->recall,
                      "Instead of hits: the share of the exact ones that approximate search finds, and times");
-    command.add_option("--model", options->store.model, "Of a store: where its model is now");
+    add_model(command, "--model", options->store.model, "Of a store: where its model is now");
     command.footer(
         R"(Each query becomes {"query": ..., "hits": [{"corpus_id": ..., "score": ..., "document": ...}, ...]}.
 A store without a query takes one from each line of standard input, or asks where that is a terminal.

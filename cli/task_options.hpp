@@ -2,6 +2,7 @@
 // records.hpp.
 #pragma once
 
+#include "hub_cache.hpp"
 #include "records.hpp"
 
 #include <CLI/CLI.hpp>
@@ -11,6 +12,9 @@
 #include <map>
 #include <optional>
 #include <string>
+
+inline constexpr const char* model_text =
+    "Model folder as Hugging Face publishes it, a model in one file, or a name that bert download knows";
 
 /// Adds --weights, --threads and --kernels; what they set must live until the parse.
 inline void add_model_options(CLI::App& command, std::optional<bert::WeightType>& weights, unsigned& threads,
@@ -29,9 +33,20 @@ inline void add_model_options(CLI::App& command, std::optional<bert::WeightType>
     command.add_option("--kernels", load.kernels, "Instruction set to compute with (see: bert inspect --cpu)");
 }
 
+/// Adds an argument or option that names a model: a folder, a file, or a name of the Hugging Face hub that is in the
+/// cache.
+inline CLI::Option* add_model(CLI::App& command, const std::string& name, std::string& model,
+                              const std::string& description) {
+    const auto find = [](std::string& text) {
+        text = model_path(text);
+        return std::string();
+    };
+    return command.add_option(name, model, description)->transform(CLI::Validator(find, ""));
+}
+
 /// Adds the model folder and the options of a task.
 inline void add_task_options(CLI::App& command, std::string& folder, bert::TaskOptions& options) {
-    command.add_option("folder", folder, "Model folder as Hugging Face publishes it")->required();
+    add_model(command, "folder", folder, model_text)->required();
     command.add_option("--max-length", options.max_length,
                        "Most tokens of an input, special tokens included (default: what the model takes)");
     command.add_option("--token-budget", options.token_budget, "Tokens to compute at once: bounds memory")

@@ -1,6 +1,7 @@
 // bert tokenize: the tokens of texts as JSON lines.
 #include "commands.hpp"
 #include "records.hpp"
+#include "task_options.hpp"
 
 #include <bert/bert.hpp>
 
@@ -55,7 +56,7 @@ void run_tokenize(TokenizeOptions& options) {
 void add_tokenize(CLI::App& app) {
     const auto options = std::make_shared<TokenizeOptions>();
     CLI::App& command = *app.add_subcommand("tokenize", "Show the tokens of texts: one JSON object a text");
-    command.add_option("folder", options->folder, "Folder with tokenizer.json or vocab.txt")->required();
+    add_model(command, "folder", options->folder, model_text)->required();
     add_input_options(command, options->input);
     command.add_option_function<std::string>(
         "--pair",

@@ -5,6 +5,7 @@
 #   build   compiler, CMake, Ninja, Eigen, nlohmann/json
 #   model   what tools/get_model.sh downloads with
 #   test    GoogleTest, CLI11, Google Benchmark, SIMDe, libraries of the command line tool and what the tests run
+#   docs    Doxygen and the theme of tools/build_docs.sh
 #   ci      the second compiler, formatter, script checker and emulator of .ci/run
 #
 # Needs root or sudo only where something is missing. Exit codes: 0 all there, 1 wrong call, 5 something is missing and
@@ -21,14 +22,15 @@ packages_for() {
         model) echo ca-certificates python3:python3 python3-pip ;;
         test)
             echo libgtest-dev libcli11-dev libbenchmark-dev libsimde-dev python3:python3 git:git
-            echo libxxhash-dev libhnswlib-dev libsqlite3-dev pkgconf:pkg-config
+            echo libxxhash-dev libhnswlib-dev libsqlite3-dev groff-base:groff libcurl4-openssl-dev libssl-dev pkgconf:pkg-config
             ;;
+        docs) echo doxygen:doxygen doxygen-awesome-css ;;
         ci)
             echo g++:g++ clang:clang++ clang-format-14 clang-tidy-14 shellcheck:shellcheck ccache:ccache
             echo g++-aarch64-linux-gnu qemu-user googletest python3-numpy
             ;;
         *)
-            say "unknown purpose \"$1\" (build, model, test, ci)"
+            say "unknown purpose \"$1\" (build, model, test, docs, ci)"
             exit 1
             ;;
     esac
@@ -49,7 +51,7 @@ is_met() {
 }
 
 if (($# == 0)); then
-    say "name a purpose: build, model, test, ci"
+    say "name a purpose: build, model, test, docs, ci"
     exit 1
 fi
 

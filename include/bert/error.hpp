@@ -37,10 +37,11 @@ inline const char* to_string(ErrorKind kind) noexcept {
 /// Every error the library raises on purpose. (Exhausted memory stays std::bad_alloc.)
 class Error : public std::runtime_error {
 public:
+    /// `message` without the kind, which what() puts before it.
     Error(ErrorKind kind, const std::string& message)
         : std::runtime_error(std::string(to_string(kind)) + " error: " + message), kind_(kind) {}
 
-    ErrorKind kind() const noexcept { return kind_; }
+    ErrorKind kind() const noexcept { return kind_; }  ///< what to branch on
 
 private:
     ErrorKind kind_;

@@ -20,7 +20,9 @@ public:
     explicit Arena(std::size_t piece = 0) : piece_size_(piece) {}
 
     // Copies would lend the same memory twice.
+    /// What was lent moves along; the source lends nothing any more.
     Arena(Arena&&) = default;
+    /// Gives back what was lent, and takes what `other` lends.
     Arena& operator=(Arena&&) = default;
 
     /// `count` uninitialised values, 64-byte aligned. Errors: std::bad_alloc.

@@ -61,9 +61,10 @@ public:
         if (alignment == detail::huge_page) detail::advise_huge_pages(data_.get(), bytes);
     }
 
-    T* data() noexcept { return data_.get(); }
+    T* data() noexcept { return data_.get(); }  ///< at least 64-byte aligned; null where size() is 0
+    /// The same, not to be changed.
     const T* data() const noexcept { return data_.get(); }
-    std::size_t size() const noexcept { return size_; }
+    std::size_t size() const noexcept { return size_; }  ///< of elements
 
 private:
     struct Free {
@@ -92,6 +93,7 @@ public:
     /// Gives back at its end what was lent during its life.
     class Frame {
     public:
+        /// From here on, what is lent counts as lent during the life of this.
         explicit Frame(Workspace& workspace)
             : workspace_(workspace), block_(workspace.block_), used_(workspace.used_) {}
         ~Frame() {

@@ -10,7 +10,7 @@ BERT_NAMESPACE_BEGIN
 
 /// IEEE 754 binary16 ("F16" in safetensors). Every value converts to float exactly.
 struct float16 {
-    std::uint16_t bits = 0;
+    std::uint16_t bits = 0;  ///< sign, 5 bits of exponent, 10 of fraction
 
     /// The nearest float16, ties to even: infinite from 65520 on; a NaN stays one.
     static float16 from_float(float value) noexcept {
@@ -37,6 +37,7 @@ struct float16 {
         return {static_cast<std::uint16_t>(sign | half)};
     }
 
+    /// Exact: every half is a float.
     explicit operator float() const noexcept {
         const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;
         std::uint32_t exponent = (bits >> 10) & 0x1Fu;
@@ -62,7 +63,7 @@ struct float16 {
 
 /// The upper half of an IEEE 754 binary32 ("BF16" in safetensors). Every value converts to float exactly.
 struct bfloat16 {
-    std::uint16_t bits = 0;
+    std::uint16_t bits = 0;  ///< those of the float that the value is the upper half of
 
     /// The nearest bfloat16, ties to even; a NaN stays one.
     static bfloat16 from_float(float value) noexcept {
@@ -72,6 +73,7 @@ struct bfloat16 {
         return {static_cast<std::uint16_t>((word + 0x7FFFu + ((word >> 16) & 1u)) >> 16)};
     }
 
+    /// Exact: every bfloat16 is a float.
     explicit operator float() const noexcept {
         const std::uint32_t word = static_cast<std::uint32_t>(bits) << 16;
         float value;

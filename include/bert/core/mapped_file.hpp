@@ -32,8 +32,8 @@ public:
 
     ~MappedFile();
 
-    const std::byte* data() const noexcept;
-    std::size_t size() const noexcept;
+    const std::byte* data() const noexcept;  ///< size() bytes, valid as long as this; null for an empty file
+    std::size_t size() const noexcept;       ///< of bytes
 
     /// Tells the system that [begin, begin + length) will not be read soon: its pages stop counting as resident. The
     /// bytes stay readable. No effect on a copied file.

@@ -67,7 +67,7 @@ public:
 
     ~ThreadPool();
 
-    std::size_t size() const noexcept { return size_; }
+    std::size_t size() const noexcept { return size_; }  ///< threads that work, the calling one included
 
     /// Calls function(task, worker) once for every task in [0, tasks), worker being in [0, size()). Returns when all
     /// calls have returned; the first exception a task throws is rethrown here and the tasks not yet begun are dropped.

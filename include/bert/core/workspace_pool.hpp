@@ -21,7 +21,7 @@ public:
     explicit WorkspacePool(unsigned threads, const std::optional<Executor>& executor = std::nullopt)
         : threads_(executor ? ThreadPool(*executor) : ThreadPool(threads)) {}
 
-    ThreadPool& threads() noexcept { return threads_; }
+    ThreadPool& threads() noexcept { return threads_; }  ///< those that all workspaces share
 
     /// Frees the memory of all workspaces that are not on loan.
     void shrink() {
@@ -32,6 +32,7 @@ public:
     /// A workspace on loan until the end of the scope.
     class Loan {
     public:
+        /// Takes a workspace that nobody uses, or makes one.
         explicit Loan(WorkspacePool& pool) : pool_(pool) {
             const std::lock_guard<std::mutex> lock(pool_.mutex_);
             if (pool_.idle_.empty()) {
@@ -52,7 +53,7 @@ public:
             }
         }
 
-        Workspace& operator*() const noexcept { return *workspace_; }
+        Workspace& operator*() const noexcept { return *workspace_; }  ///< valid as long as this
 
     private:
         WorkspacePool& pool_;

@@ -30,8 +30,9 @@ public:
     /// The tensor of that name, or null.
     const TensorView* find(const std::string& name) const;
 
+    /// Those of all shards, by their names in the files.
     const std::map<std::string, TensorView>& tensors() const noexcept { return tensors_; }
-    const std::filesystem::path& folder() const noexcept { return folder_; }
+    const std::filesystem::path& folder() const noexcept { return folder_; }  ///< that the checkpoint was opened from
 
     /// Bytes of all tensors together.
     std::size_t bytes() const noexcept;

@@ -13,11 +13,11 @@ BERT_NAMESPACE_BEGIN
 
 /// How queries and documents become token vectors. The defaults are those of a checkpoint of the ColBERT authors.
 struct ColbertConfig {
-    ModelPath transformer_folder;               ///< where config.json, weights and tokenizer are
-    std::optional<std::size_t> max_seq_length;  ///< of sentence_bert_config.json, in tokens
-    bool do_lower_case = false;                 ///< of sentence_bert_config.json
-    std::string query_prompt = "[unused0] ";    ///< put before queries
-    std::string document_prompt = "[unused1] ";
+    ModelPath transformer_folder;                ///< where config.json, weights and tokenizer are
+    std::optional<std::size_t> max_seq_length;   ///< of sentence_bert_config.json, in tokens
+    bool do_lower_case = false;                  ///< of sentence_bert_config.json
+    std::string query_prompt = "[unused0] ";     ///< put before queries
+    std::string document_prompt = "[unused1] ";  ///< put before documents
     std::vector<std::string> markers;            ///< tokens of the prompts that are read as one special token each
     bool expand_queries = true;                  ///< fill queries up with a token whose vectors count too
     std::optional<std::string> expansion_token;  ///< that token; the tokenizer's [MASK] where not set

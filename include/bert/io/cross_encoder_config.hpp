@@ -19,8 +19,8 @@ struct CrossEncoderConfig {
     bool do_lower_case = false;                 ///< of sentence_bert_config.json
     /// Applied to the logits. Where nothing is named: sigmoid for a single label, nothing for several.
     Activation activation = Activation::identity;
-    std::map<std::string, std::string> prompts;  ///< text put before the first text of a pair, by name
-    std::optional<std::string> default_prompt_name;
+    std::map<std::string, std::string> prompts;      ///< text put before the first text of a pair, by name
+    std::optional<std::string> default_prompt_name;  ///< one of `prompts`, for calls that name none
 };
 
 /// Reads it. The activation is looked for in config_sentence_transformers.json, then in config.json, under the key of

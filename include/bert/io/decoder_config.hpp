@@ -8,8 +8,8 @@ BERT_NAMESPACE_BEGIN
 
 /// The two halves of an EncoderDecoderModel.
 struct EncoderDecoderConfig {
-    ModelConfig encoder;
-    ModelConfig decoder;
+    ModelConfig encoder;  ///< of the half that reads
+    ModelConfig decoder;  ///< of the half that writes
 };
 
 /// Whether a folder holds an encoder with a decoder: one for Seq2Seq, not for CausalLM. Errors: file, format.

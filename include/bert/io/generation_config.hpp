@@ -48,7 +48,7 @@ struct GenerationConfig {
     std::optional<std::vector<std::int32_t>> forced_eos_token_id;  ///< the token (one of them) that fills max_length
     std::optional<bool> renormalize_logits;                        ///< make probabilities of processed scores
 
-    std::optional<std::int32_t> bos_token_id;
+    std::optional<std::int32_t> bos_token_id;               ///< what a sequence begins with where there is no prompt
     std::optional<std::vector<std::int32_t>> eos_token_id;  ///< end tokens; empty: none
     std::optional<std::int32_t> pad_token_id;               ///< without effect here: nothing is padded
     std::optional<std::int32_t> decoder_start_token_id;  ///< what Seq2Seq's decoder begins with (default: bos_token_id)

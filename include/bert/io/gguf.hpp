@@ -37,7 +37,7 @@ enum class GgufType : std::uint32_t {
 /// A list of metadata values where it stands in the file.
 struct GgufArray {
     GgufType type = GgufType::uint8;  ///< of the elements; no array
-    std::uint64_t count = 0;
+    std::uint64_t count = 0;          ///< elements
     const std::byte* data = nullptr;  ///< the first element; all of them lie in the file
 };
 
@@ -46,8 +46,8 @@ using GgufValue = std::variant<std::uint64_t, std::int64_t, double, bool, std::s
 
 /// What a GGUF file holds.
 struct GgufFile {
-    std::filesystem::path path;
-    std::map<std::string, GgufValue, std::less<>> metadata;
+    std::filesystem::path path;                              ///< as it was opened
+    std::map<std::string, GgufValue, std::less<>> metadata;  ///< by key, e.g. "bert.block_count"
     std::vector<TensorView> tensors;  ///< shapes with the outermost dimension first, as everywhere in this library
 };
 

@@ -30,17 +30,18 @@ public:
     /// Errors, where there is a file that holds a model: those of read_model_archive().
     ModelPath(std::filesystem::path path) : path_(std::move(path)), archive_(detail::read_model_archive(path_)) {}
 
+    /// The same of what converts to a path.
     template <class Text, class = std::enable_if_t<std::is_convertible_v<const Text&, std::filesystem::path>>>
     ModelPath(const Text& path) : ModelPath(std::filesystem::path(path)) {}
 
     /// As messages name it.
     operator const std::filesystem::path&() const noexcept { return path_; }
-    std::string string() const { return path_.string(); }
+    std::string string() const { return path_.string(); }  ///< as messages name it
 
     /// A file or folder in this folder.
     ModelPath operator/(const std::string& name) const;
 
-    bool operator==(const ModelPath& other) const { return path_ == other.path_; }
+    bool operator==(const ModelPath& other) const { return path_ == other.path_; }  ///< of the path alone
 
     /// The file that this path leads into; null in the file system.
     const ModelArchive* archive() const noexcept { return archive_.get(); }

@@ -21,19 +21,19 @@ enum class DType { f64, f32, f16, bf16, i64, i32, i16, i8, u8, boolean, q8_0, ot
 
 /// A tensor inside a mapped file.
 struct TensorView {
-    std::string name;
-    DType dtype = DType::other;
+    std::string name;                 ///< as the file has it
+    DType dtype = DType::other;       ///< of what is stored
     std::string dtype_name;           ///< as the file writes it, e.g. "BF16"
     std::vector<Index> shape;         ///< outermost dimension first; empty for a scalar
     const std::byte* data = nullptr;  ///< little-endian, row-major; alignment is not guaranteed
-    std::size_t bytes = 0;
+    std::size_t bytes = 0;            ///< of `data`
     /// Of 8-bit weights in a converted model: a float32 for every `scale_block` values of a row, and the rest of it.
     const std::byte* scales = nullptr;
-    Index scale_block = 0;
+    Index scale_block = 0;                   ///< see `scales`; 0 where there are none
     std::shared_ptr<const MappedFile> file;  ///< keeps the data alive
     std::filesystem::path path;              ///< of the file, for messages
 
-    Index elements() const noexcept;
+    Index elements() const noexcept;  ///< the product of the shape
 };
 
 /// A shape as messages show it: "[30522, 384]".

@@ -16,12 +16,13 @@ BERT_NAMESPACE_BEGIN
 /// A tensor to be written. `fill` puts its bytes, row-major and little-endian, into the memory it gets: tensors are
 /// made one at a time, so that a whole model never has to be in memory twice.
 struct NewTensor {
-    std::string name;
-    DType dtype = DType::f32;
-    std::vector<Index> shape;
+    std::string name;          ///< as readers find it
+    DType dtype = DType::f32;  ///< of what is stored
+    std::vector<Index> shape;  ///< empty for a single number
+    /// Writes the tensor's bytes, of which there are as many as shape and type say.
     std::function<void(std::byte*)> fill;
 
-    std::size_t elements() const noexcept;
+    std::size_t elements() const noexcept;  ///< the product of the shape
 };
 
 /// A tensor of type F32 whose values `fill` writes.

@@ -32,12 +32,12 @@ enum class Similarity { cosine, dot, euclidean, manhattan };
 
 /// A Dense module: a linear layer over pooled embeddings. Its weights are `folder`/model.safetensors.
 struct DenseConfig {
-    ModelPath folder;
-    Index in_features = 0;
-    Index out_features = 0;
-    bool bias = true;
-    bool residual = false;  ///< adds the input to the output, through a matrix of its own where their sizes differ
-    Activation activation = Activation::tanh;
+    ModelPath folder;        ///< of config.json and weights
+    Index in_features = 0;   ///< columns that go in
+    Index out_features = 0;  ///< columns that come out
+    bool bias = true;        ///< whether one is added
+    bool residual = false;   ///< adds the input to the output, through a matrix of its own where their sizes differ
+    Activation activation = Activation::tanh;  ///< applied to what comes out
 };
 
 /// A Normalize module: embeddings scaled to unit length.
@@ -54,9 +54,9 @@ struct SentenceConfig {
     bool include_prompt = true;                           ///< whether the prompt's tokens take part in pooling
     std::vector<std::variant<DenseConfig, NormalizeConfig>> modules;  ///< applied in order after pooling
     std::map<std::string, std::string> prompts;                       ///< text put before each text, by name
-    std::optional<std::string> default_prompt_name;
-    std::optional<Index> truncate_dim;  ///< embeddings keep their first dimensions only
-    Similarity similarity = Similarity::cosine;
+    std::optional<std::string> default_prompt_name;                   ///< one of `prompts`, for calls that name none
+    std::optional<Index> truncate_dim;                                ///< embeddings keep their first dimensions only
+    Similarity similarity = Similarity::cosine;                       ///< how the model's embeddings are to be compared
 };
 
 namespace detail {

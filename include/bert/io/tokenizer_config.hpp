@@ -24,7 +24,7 @@ struct NormalizerConfig {
 
 /// A token that is found in the text itself, before words are cut.
 struct AddedToken {
-    std::string content;
+    std::string content;       ///< what is looked for in texts
     bool single_word = false;  ///< only where no word character touches it
     bool lstrip = false;       ///< takes the whitespace on its left along
     bool rstrip = false;       ///< takes the whitespace on its right along
@@ -34,9 +34,10 @@ struct AddedToken {
 
 /// One place of a post-processing template: the first text, the second text, or fixed special tokens.
 struct TemplatePiece {
+    /// The tokens of the first text, of the second, or a special token.
     enum class Kind { first, second, special };
-    Kind kind = Kind::first;
-    std::int32_t type_id = 0;
+    Kind kind = Kind::first;          ///< what stands here
+    std::int32_t type_id = 0;         ///< of the tokens that stand here
     std::vector<std::int32_t> ids;    ///< of special tokens
     std::vector<std::string> tokens;  ///< of special tokens, as many as `ids`
 };
@@ -50,24 +51,26 @@ struct DecoderConfig {
 
 /// Everything a Tokenizer is made of.
 struct TokenizerConfig {
+    /// A word piece and its id.
     struct VocabularyEntry {
-        std::string token;
-        std::int32_t id = 0;
+        std::string token;    ///< as the vocabulary has it, with the prefix of pieces that continue a word
+        std::int32_t id = 0;  ///< the row of the table of word embeddings
     };
 
-    std::vector<VocabularyEntry> vocabulary;  ///< each token once; ids may have holes
-    std::string unk_token = "[UNK]";
-    std::string continuing_subword_prefix = "##";
-    std::size_t max_input_chars_per_word = 100;  ///< longer words become one unknown token
-    NormalizerConfig normalizer;
-    std::vector<AddedToken> added_tokens;  ///< in the order that numbers those outside the vocabulary
-    std::vector<TemplatePiece> single = {TemplatePiece{}};
+    std::vector<VocabularyEntry> vocabulary;                ///< each token once; ids may have holes
+    std::string unk_token = "[UNK]";                        ///< for words that no pieces make up
+    std::string continuing_subword_prefix = "##";           ///< of pieces that continue a word
+    std::size_t max_input_chars_per_word = 100;             ///< longer words become one unknown token
+    NormalizerConfig normalizer;                            ///< what is done to texts before they are cut into words
+    std::vector<AddedToken> added_tokens;                   ///< in the order that numbers those outside the vocabulary
+    std::vector<TemplatePiece> single = {TemplatePiece{}};  ///< what is made of one text
+    /// What is made of a pair.
     std::vector<TemplatePiece> pair = {TemplatePiece{}, TemplatePiece{TemplatePiece::Kind::second, 1, {}, {}}};
-    DecoderConfig decoder;
-    std::string cls_token = "[CLS]";
-    std::string sep_token = "[SEP]";
-    std::string pad_token = "[PAD]";
-    std::string mask_token = "[MASK]";
+    DecoderConfig decoder;                        ///< how ids become text again
+    std::string cls_token = "[CLS]";              ///< begins an input, as text
+    std::string sep_token = "[SEP]";              ///< ends each text of an input, as text
+    std::string pad_token = "[PAD]";              ///< fills up to a length, as text
+    std::string mask_token = "[MASK]";            ///< stands for a word to guess, as text
     std::string source = "tokenizer";             ///< what errors name: the file it was read from
     std::optional<std::size_t> model_max_length;  ///< of tokenizer_config.json; unset where it says "unlimited"
 };

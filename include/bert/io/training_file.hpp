@@ -14,7 +14,7 @@ BERT_NAMESPACE_BEGIN
 
 /// A text, or two, with what a model should say about it.
 struct TrainingExample {
-    std::string text;
+    std::string text;                 ///< not yet tokenized
     std::optional<std::string> pair;  ///< the second text of a pair
 
     std::vector<std::string> labels;  ///< one for classification, any number for several labels
@@ -28,12 +28,12 @@ struct TrainingExample {
 
 /// Names of columns (or of members of JSON objects), and how labels are written.
 struct TrainingFileOptions {
-    std::string text = "text";
+    std::string text = "text";       ///< field of the text
     std::string pair = "text_pair";  ///< absent in most files
-    std::string label = "label";
-    std::string split = "split";  ///< absent in most files
-    std::string words = "tokens";
-    std::string tags = "tags";
+    std::string label = "label";     ///< field of the label
+    std::string split = "split";     ///< absent in most files
+    std::string words = "tokens";    ///< field of a list of words
+    std::string tags = "tags";       ///< field of a list of as many tags
     /// Between the labels of one example in TSV and CSV. (JSON has lists.) Empty: the column is one label.
     std::string label_separator;
 };

@@ -12,8 +12,8 @@ BERT_NAMESPACE_BEGIN
 
 /// What a model computed where it was converted.
 struct Verification {
-    std::vector<std::string> texts;
-    Matrix expected;  ///< embeddings: texts x dimension
+    std::vector<std::string> texts;  ///< as they are encoded, without a prompt
+    Matrix expected;                 ///< embeddings: texts x dimension
     Matrix original;  ///< those of the model it was made from, with weights of float32; texts x dimension
 };
 

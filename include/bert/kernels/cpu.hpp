@@ -28,15 +28,15 @@ BERT_NAMESPACE_BEGIN
 /// Instruction sets that change what is computed with. Each is true only where the processor has it and the operating
 /// system saves its registers.
 struct CpuFeatures {
-    bool avx2_fma = false;
-    bool avx_vnni = false;
-    bool avx512 = false;  ///< F, BW, DQ and VL
-    bool avx512_vnni = false;
-    bool avx512_bf16 = false;
-    bool amx = false;  ///< tiles of 8-bit integers and bfloat16, beside all of AVX-512 above
-    bool neon_dotprod = false;
-    bool neon_i8mm = false;
-    bool neon_bf16 = false;
+    bool avx2_fma = false;      ///< AVX2 and FMA
+    bool avx_vnni = false;      ///< products of 8-bit integers in 256 bits
+    bool avx512 = false;        ///< F, BW, DQ and VL
+    bool avx512_vnni = false;   ///< products of 8-bit integers in 512 bits
+    bool avx512_bf16 = false;   ///< products of bfloat16
+    bool amx = false;           ///< tiles of 8-bit integers and bfloat16, beside all of AVX-512 above
+    bool neon_dotprod = false;  ///< products of 8-bit integers, four at a time
+    bool neon_i8mm = false;     ///< products of matrices of 8-bit integers
+    bool neon_bf16 = false;     ///< products of matrices of bfloat16
 };
 
 #if defined(BERT_X86)
@@ -141,6 +141,7 @@ inline CpuFeatures detect_cpu() noexcept {
 
 #else
 
+/// Knows of no instruction set: there is nothing to ask.
 inline CpuFeatures detect_cpu() noexcept {
     return {};
 }

@@ -16,41 +16,41 @@ BERT_NAMESPACE_BEGIN
 /// T is the type of activations, W of weights; strides are in elements.
 template <class T, class W>
 struct LinearArguments {
-    const T* x;  ///< rows x in_features
-    std::ptrdiff_t x_stride;
-    std::ptrdiff_t rows;
-    std::ptrdiff_t in_features;
-    const W* packed;  ///< from LinearKernel::pack
-    const T* bias;    ///< out_features values, rounded up to whole panels
-    Activation activation;
-    const T* residual;  ///< rows x out_features, or null for none
-    std::ptrdiff_t residual_stride;
-    std::ptrdiff_t first;  ///< a multiple of panel_width
-    std::ptrdiff_t last;
-    T* y;  ///< rows x out_features; may be the residual itself
-    std::ptrdiff_t y_stride;
-    std::byte* scratch;  ///< LinearKernel::scratch_size bytes, 64-byte aligned
+    const T* x;                      ///< rows x in_features
+    std::ptrdiff_t x_stride;         ///< elements from row to row
+    std::ptrdiff_t rows;             ///< of x and y
+    std::ptrdiff_t in_features;      ///< columns of x
+    const W* packed;                 ///< from LinearKernel::pack
+    const T* bias;                   ///< out_features values, rounded up to whole panels
+    Activation activation;           ///< applied to the sums
+    const T* residual;               ///< rows x out_features, or null for none
+    std::ptrdiff_t residual_stride;  ///< elements from row to row
+    std::ptrdiff_t first;            ///< a multiple of panel_width
+    std::ptrdiff_t last;             ///< behind the last column of y to compute
+    T* y;                            ///< rows x out_features; may be the residual itself
+    std::ptrdiff_t y_stride;         ///< elements from row to row
+    std::byte* scratch;              ///< LinearKernel::scratch_size bytes, 64-byte aligned
 };
 
 /// One head of one text: out = softmax(q k^T scale) v. T is the type of activations; strides are in elements.
 template <class T>
 struct AttentionArguments {
-    const T* q;  ///< queries x head_dim
-    std::ptrdiff_t q_stride;
-    std::ptrdiff_t queries;
-    const T* k;  ///< keys x head_dim
-    std::ptrdiff_t k_stride;
-    const T* v;  ///< keys x head_dim
-    std::ptrdiff_t v_stride;
-    std::ptrdiff_t keys;
-    std::ptrdiff_t head_dim;
-    T scale;
-    const std::uint8_t* mask;  ///< 0 for keys to leave out, or null for none; every query keeps one key at least
-    bool causal;               ///< query i takes part in the keys [0, keys - queries + i] only; keys >= queries
-    T* scratch;                ///< AttentionKernel::scratch_size values
-    T* probabilities;          ///< queries x keys, or null where nobody asks
-    T* out;                    ///< queries x head_dim
-    std::ptrdiff_t out_stride;
+    const T* q;                 ///< queries x head_dim
+    std::ptrdiff_t q_stride;    ///< elements from row to row
+    std::ptrdiff_t queries;     ///< rows of q and out
+    const T* k;                 ///< keys x head_dim
+    std::ptrdiff_t k_stride;    ///< elements from row to row
+    const T* v;                 ///< keys x head_dim
+    std::ptrdiff_t v_stride;    ///< elements from row to row
+    std::ptrdiff_t keys;        ///< rows of k and v
+    std::ptrdiff_t head_dim;    ///< columns of q, k, v and out
+    T scale;                    ///< 1 / sqrt(head_dim)
+    const std::uint8_t* mask;   ///< 0 for keys to leave out, or null for none; every query keeps one key at least
+    bool causal;                ///< query i takes part in the keys [0, keys - queries + i] only; keys >= queries
+    T* scratch;                 ///< AttentionKernel::scratch_size values
+    T* probabilities;           ///< queries x keys, or null where nobody asks
+    T* out;                     ///< queries x head_dim
+    std::ptrdiff_t out_stride;  ///< elements from row to row
 };
 
 /// Input features that share a scale where weights and activations are quantised to 8 bits: few enough for outliers to
@@ -76,6 +76,7 @@ using PackSource = std::conditional_t<std::is_same_v<W, std::int8_t>, Int8Rows, 
 inline Int8Rows skip_rows(Int8Rows rows, std::ptrdiff_t count, std::ptrdiff_t features) {
     return {rows.values + count * features, rows.scales + count * int8_blocks(features)};
 }
+/// The same of plain values.
 template <class T>
 const T* skip_rows(const T* rows, std::ptrdiff_t count, std::ptrdiff_t features) {
     return rows + count * features;
@@ -89,13 +90,14 @@ const T* skip_rows(const T* rows, std::ptrdiff_t count, std::ptrdiff_t features)
 /// as many features of a row share a scale and a zero point. The integers are the same with every table.
 template <class T, class W>
 struct LinearKernel {
-    std::ptrdiff_t panel_width;
+    std::ptrdiff_t panel_width;  ///< outputs side by side
     /// Values of W that packed weights take.
     std::size_t (*packed_size)(std::ptrdiff_t out_features, std::ptrdiff_t in_features);
+    /// Writes packed_size() values.
     void (*pack)(PackSource<T, W> weights, std::ptrdiff_t out_features, std::ptrdiff_t in_features, W* packed);
     /// Bytes of scratch memory that run() needs.
     std::size_t (*scratch_size)(std::ptrdiff_t rows, std::ptrdiff_t in_features);
-    void (*run)(const LinearArguments<T, W>& arguments);
+    void (*run)(const LinearArguments<T, W>& arguments);  ///< computes what LinearArguments says
 };
 
 /// Attention of one head.
@@ -103,7 +105,7 @@ template <class T>
 struct AttentionKernel {
     /// Values of scratch memory that run() needs.
     std::size_t (*scratch_size)(std::ptrdiff_t keys, std::ptrdiff_t head_dim);
-    void (*run)(const AttentionArguments<T>& arguments);
+    void (*run)(const AttentionArguments<T>& arguments);  ///< computes what AttentionArguments says
 };
 
 /// What the layers call. T is the type of activations.
@@ -115,11 +117,11 @@ template <class T>
 struct KernelTable {
     const char* name;  ///< as BERT_KERNELS and LoadOptions::kernels call it
 
-    LinearKernel<T, T> linear;
-    LinearKernel<T, bfloat16> linear_bfloat16;
-    LinearKernel<T, std::int8_t> linear_int8;
+    LinearKernel<T, T> linear;                  ///< weights of T
+    LinearKernel<T, bfloat16> linear_bfloat16;  ///< weights of bfloat16
+    LinearKernel<T, std::int8_t> linear_int8;   ///< weights of 8 bits
 
-    AttentionKernel<T> attention;
+    AttentionKernel<T> attention;  ///< one head of one text
     /// For models whose weights are narrower than T. The tables avx512_bf16 and neon_bf16 round queries, keys, values
     /// and probabilities to bfloat16 here; with the others it is the same as `attention`.
     AttentionKernel<T> narrow_attention;

@@ -24,19 +24,24 @@ public:
     static AnyBertModel load(const ModelPath& folder, const std::optional<WeightType>& weights = std::nullopt,
                              const LoadOptions& options = {});
 
+    /// Holds a model of weights of any type.
     template <class W>
     explicit AnyBertModel(BertModel<W> model) : model_(std::move(model)) {}
 
+    /// The type that products are computed with.
     WeightType weights() const noexcept { return static_cast<WeightType>(model_.index()); }
 
-    const ModelConfig& config() const noexcept;
+    const ModelConfig& config() const noexcept;  ///< of the model that is held
 
-    bool has_pooler() const noexcept;
+    bool has_pooler() const noexcept;  ///< whether the checkpoint had one
 
     /// See BertModel::forward().
     ModelOutput<float> forward(const Encoding& encoding, const ForwardOptions& options = {}) const;
+    /// The same.
     ModelOutput<float> forward(const Batch& batch, const ForwardOptions& options = {}) const;
+    /// The same with memory and threads of the caller's.
     ModelOutput<float> forward(const Batch& batch, Workspace& workspace, const ForwardOptions& options = {}) const;
+    /// The same into `x`, of tokens x hidden_size, without anything else of the output.
     void forward(const Batch& batch, Rows<float> x, Workspace& workspace) const;
 
     /// See BertModel::pool().

@@ -20,10 +20,11 @@ public:
     static AnyDecoderModel load(const ModelConfig& config, const Checkpoint& checkpoint, const std::string& prefix,
                                 WeightType weights, const std::string& kernels);
 
+    /// Holds a model of weights of any type.
     template <class W>
     explicit AnyDecoderModel(DecoderModel<W> model) : model_(std::move(model)) {}
 
-    const ModelConfig& config() const noexcept;
+    const ModelConfig& config() const noexcept;  ///< of the model that is held
 
     /// See Decoder::make_cache().
     KeyValueCache<float> make_cache(Index tokens) const;

@@ -53,7 +53,7 @@ struct ModelOutput {
 template <class W>
 class BertModel {
 public:
-    using Scalar = typename Linear<W>::Scalar;
+    using Scalar = typename Linear<W>::Scalar;  ///< of activations: double for double, else float
 
     /// Puts a model together from its parts. Errors: shape.
     BertModel(ModelConfig config, Embeddings<Scalar> embeddings, Encoder<W> encoder, std::optional<Pooler<W>> pooler);
@@ -65,10 +65,10 @@ public:
     /// The encoder whose tensors `weights` looks up. Errors: format, shape, unsupported.
     static BertModel load(ModelConfig config, Weights& weights);
 
-    const ModelConfig& config() const noexcept { return config_; }
-    const Embeddings<Scalar>& embeddings() const noexcept { return embeddings_; }
-    const Encoder<W>& encoder() const noexcept { return encoder_; }
-    bool has_pooler() const noexcept { return pooler_.has_value(); }
+    const ModelConfig& config() const noexcept { return config_; }                 ///< as it was loaded
+    const Embeddings<Scalar>& embeddings() const noexcept { return embeddings_; }  ///< ids to rows of hidden_size
+    const Encoder<W>& encoder() const noexcept { return encoder_; }                ///< the layers
+    bool has_pooler() const noexcept { return pooler_.has_value(); }               ///< whether the checkpoint had one
 
     /// Contextual embeddings of one text. Errors: input (no tokens, too many, ids out of range, no pooler), shape,
     /// format (numbers of the model that are not finite, or become so).

@@ -20,8 +20,8 @@ BERT_NAMESPACE_BEGIN
 template <class W>
 class DecoderModel {
 public:
-    using Scalar = typename Linear<W>::Scalar;
-    using Head = std::variant<MaskedLmHead<W>, LmHead<W>>;
+    using Scalar = typename Linear<W>::Scalar;              ///< of activations: double for double, else float
+    using Head = std::variant<MaskedLmHead<W>, LmHead<W>>;  ///< BERT's, with a transform before, or one layer alone
 
     /// Errors: shape.
     DecoderModel(ModelConfig config, Embeddings<Scalar> embeddings, Decoder<W> decoder, Head head);
@@ -31,9 +31,9 @@ public:
     static DecoderModel load(ModelConfig config, const Checkpoint& checkpoint, const std::string& prefix,
                              const std::string& kernels = {});
 
-    const ModelConfig& config() const noexcept { return config_; }
-    const Embeddings<Scalar>& embeddings() const noexcept { return embeddings_; }
-    const Decoder<W>& decoder() const noexcept { return decoder_; }
+    const ModelConfig& config() const noexcept { return config_; }                 ///< as it was loaded
+    const Embeddings<Scalar>& embeddings() const noexcept { return embeddings_; }  ///< ids to rows of hidden_size
+    const Decoder<W>& decoder() const noexcept { return decoder_; }                ///< the layers
 
     /// Hidden states of the new tokens of `batch`, into x (new tokens x hidden); their keys and values go to the
     /// caches. `hidden_states`: as Decoder::forward() fills it. Errors: input (ids out of range, more tokens than the

@@ -18,8 +18,8 @@ public:
     Dense(Linear<float> linear, Activation activation, bool residual = false,
           std::optional<Linear<float>> residual_weight = std::nullopt);
 
-    Index in_features() const noexcept { return linear_.in_features(); }
-    Index out_features() const noexcept { return linear_.out_features(); }
+    Index in_features() const noexcept { return linear_.in_features(); }    ///< columns that go in
+    Index out_features() const noexcept { return linear_.out_features(); }  ///< columns that come out
 
     /// n x in_features to n x out_features. Errors: shape, format (numbers that grow too large).
     Matrix forward(const ConstRows<float>& x, Workspace& workspace) const;

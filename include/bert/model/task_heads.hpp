@@ -33,6 +33,7 @@ enum class Task {
     text2text_generation,  ///< Seq2Seq
 };
 
+/// The name of a task as `bert inspect` writes it, e.g. "fill-mask".
 std::string to_string(Task task);
 
 /// The tasks that models of the class `architecture` were made for, such as "BertForMaskedLM".
@@ -62,8 +63,8 @@ public:
     /// Errors: file, format, unsupported; unsupported too where the folder has no head for `task`.
     HeadFolder(const ModelPath& folder, Task task, const LoadOptions& options = {});
 
-    const ModelConfig& config() const noexcept { return config_; }
-    const Checkpoint& checkpoint() const noexcept { return checkpoint_; }
+    const ModelConfig& config() const noexcept { return config_; }         ///< of the folder
+    const Checkpoint& checkpoint() const noexcept { return checkpoint_; }  ///< mapped, as long as this lives
 
     /// The dense layer "<name>.weight" and "<name>.bias", hidden -> out_features. Kept as float whatever the model's
     /// weights are: it is small. Errors: format (missing), shape, unsupported.
@@ -89,7 +90,7 @@ public:
     /// Errors: see HeadFolder::masked_lm().
     AnyMaskedLmHead(const HeadFolder& folder, WeightType weights) : head_(load(folder, weights)) {}
 
-    Index vocab_size() const noexcept;
+    Index vocab_size() const noexcept;  ///< columns of the logits
 
     /// See MaskedLmHead::forward().
     void forward(const ConstRows<float>& x, Rows<float> logits, Workspace& workspace) const;

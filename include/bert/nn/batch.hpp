@@ -21,8 +21,9 @@ struct Batch {
     std::vector<std::uint8_t> attention_mask;  ///< 0 for tokens nobody attends to (padding); empty: all are attended to
     std::vector<Index> offsets{0};             ///< cumulative lengths: number of texts + 1 values, the first being 0
 
-    Index texts() const noexcept { return static_cast<Index>(offsets.size()) - 1; }
-    Index tokens() const noexcept { return static_cast<Index>(ids.size()); }
+    Index texts() const noexcept { return static_cast<Index>(offsets.size()) - 1; }  ///< how many there are
+    Index tokens() const noexcept { return static_cast<Index>(ids.size()); }         ///< of all texts
+    /// Tokens of one text; `text` is less than texts().
     Index length(Index text) const {
         return offsets[static_cast<std::size_t>(text) + 1] - offsets[static_cast<std::size_t>(text)];
     }
@@ -56,6 +57,7 @@ struct Batch {
         attention_mask.insert(attention_mask.end(), encoding.attention_mask.begin(), encoding.attention_mask.end());
     }
 
+    /// Removes all texts; the memory stays for the next ones.
     void clear() {
         ids.clear();
         type_ids.clear();

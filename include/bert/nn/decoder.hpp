@@ -13,7 +13,7 @@ BERT_NAMESPACE_BEGIN
 template <class W>
 class Decoder {
 public:
-    using Scalar = typename Linear<W>::Scalar;
+    using Scalar = typename Linear<W>::Scalar;  ///< of activations: double for double, else float
 
     /// Errors: shape (layers that differ in hidden size or in having cross attention, none at all).
     explicit Decoder(std::vector<DecoderLayer<W>> layers) : layers_(std::move(layers)) {
@@ -25,8 +25,10 @@ public:
         }
     }
 
+    /// In the order in which they are applied.
     const std::vector<DecoderLayer<W>>& layers() const noexcept { return layers_; }
-    Index hidden_size() const noexcept { return layers_.front().hidden_size(); }
+    Index hidden_size() const noexcept { return layers_.front().hidden_size(); }  ///< columns of the hidden states
+    /// Whether the layers attend to an encoder.
     bool has_cross_attention() const noexcept { return layers_.front().has_cross_attention(); }
 
     /// An empty cache for a sequence of at most `tokens`.

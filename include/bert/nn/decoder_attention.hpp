@@ -22,7 +22,7 @@ BERT_NAMESPACE_BEGIN
 /// follow those that the sequence's cache holds.
 template <class T>
 struct DecoderBatch {
-    Batch texts;
+    Batch texts;                                   ///< where each one's tokens are
     std::vector<KeyValueCache<T>*> caches;         ///< one per sequence, all different; a pass adds the new tokens
     std::vector<const KeyValueCache<T>*> sources;  ///< one per sequence, for cross attention; else empty
 
@@ -95,7 +95,7 @@ inline void check_heads(const char* name, Index heads, Index hidden, Index input
 template <class W>
 class CausalAttention {
 public:
-    using Scalar = typename Linear<W>::Scalar;
+    using Scalar = typename Linear<W>::Scalar;  ///< of activations: double for double, else float
 
     /// query_key_value: hidden -> 3 hidden, the outputs of Q, K and V one after another; output: hidden -> hidden
     /// (W_O). Errors: shape.
@@ -107,7 +107,7 @@ public:
                             hidden_size());
     }
 
-    Index hidden_size() const noexcept { return output_.in_features(); }
+    Index hidden_size() const noexcept { return output_.in_features(); }  ///< columns that go in and come out
 
     /// y = x + Concat(heads) W_O. x, y: new tokens x hidden, not overlapping; the keys and values of x are written to
     /// layer `layer` of the caches behind what they hold.
@@ -148,7 +148,7 @@ private:
 template <class W>
 class CrossAttention {
 public:
-    using Scalar = typename Linear<W>::Scalar;
+    using Scalar = typename Linear<W>::Scalar;  ///< of activations: double for double, else float
 
     /// query: hidden -> hidden; key_value: hidden -> 2 hidden, the outputs of K and V one after another; output:
     /// hidden -> hidden. Errors: shape.
@@ -161,7 +161,7 @@ public:
         detail::check_heads("CrossAttention", heads, hidden, output_.in_features(), output_.out_features(), hidden);
     }
 
-    Index hidden_size() const noexcept { return output_.in_features(); }
+    Index hidden_size() const noexcept { return output_.in_features(); }  ///< columns that go in and come out
 
     /// The keys and values of an encoder's states (tokens x hidden), into layer `layer` of an empty cache.
     void read_source(const ConstRows<Scalar>& states, Index layer, KeyValueCache<Scalar>& cache,

@@ -14,8 +14,8 @@ BERT_NAMESPACE_BEGIN
 /// The cross attention of a decoder layer with the normalisation after it.
 template <class W>
 struct CrossAttentionBlock {
-    CrossAttention<W> attention;
-    LayerNorm<typename Linear<W>::Scalar> norm;
+    CrossAttention<W> attention;                 ///< to the encoder's hidden states
+    LayerNorm<typename Linear<W>::Scalar> norm;  ///< behind the sum with what went in
 };
 
 /// h = LayerNorm(x + CausalAttention(x)), c = LayerNorm(h + CrossAttention(h)) where there is one, y = LayerNorm(c +
@@ -23,7 +23,7 @@ struct CrossAttentionBlock {
 template <class W>
 class DecoderLayer {
 public:
-    using Scalar = typename Linear<W>::Scalar;
+    using Scalar = typename Linear<W>::Scalar;  ///< of activations: double for double, else float
 
     /// Errors: shape.
     DecoderLayer(CausalAttention<W> attention, LayerNorm<Scalar> attention_norm,
@@ -44,8 +44,8 @@ public:
         }
     }
 
-    Index hidden_size() const noexcept { return attention_.hidden_size(); }
-    bool has_cross_attention() const noexcept { return cross_.has_value(); }
+    Index hidden_size() const noexcept { return attention_.hidden_size(); }   ///< columns that go in and come out
+    bool has_cross_attention() const noexcept { return cross_.has_value(); }  ///< whether it attends to an encoder
 
     /// See CrossAttention::read_source(); only for layers that have one.
     void read_source(const ConstRows<Scalar>& states, Index layer, KeyValueCache<Scalar>& cache,

@@ -26,6 +26,7 @@ BERT_NAMESPACE_BEGIN
 /// text uses a few hundred rows is never copied nor converted as a whole.
 class EmbeddingTable {
 public:
+    /// How rows are stored; they are read as floats.
     enum class Format { f32, f16, bf16, int8, q8_0 };
 
     /// What values are rounded to when they are looked up, as the weights of dense layers are when they are packed: the
@@ -47,8 +48,8 @@ public:
           owner_(std::move(owner)),
           name_(std::move(name)) {}
 
-    Index rows() const noexcept { return rows_; }
-    Index cols() const noexcept { return cols_; }
+    Index rows() const noexcept { return rows_; }  ///< ids that there is a row for
+    Index cols() const noexcept { return cols_; }  ///< columns of a row
 
     /// Adds row `row` (which must be in range) to the `cols()` values at `out`.
     template <class T>
@@ -140,8 +141,8 @@ public:
         }
     }
 
-    Index hidden_size() const noexcept { return norm_.hidden_size(); }
-    Index max_tokens() const noexcept { return position_.rows(); }
+    Index hidden_size() const noexcept { return norm_.hidden_size(); }  ///< columns of a row
+    Index max_tokens() const noexcept { return position_.rows(); }      ///< positions that there is a row for
 
     /// Checks that every text is one this model can take. `first_positions`: see forward(). Errors: input (no tokens,
     /// too many, id or type out of range, nothing to attend to), shape (vectors of different lengths).

@@ -13,10 +13,12 @@ BERT_NAMESPACE_BEGIN
 template <class W>
 class Encoder {
 public:
-    using Scalar = typename Linear<W>::Scalar;
+    using Scalar = typename Linear<W>::Scalar;  ///< of activations: double for double, else float
 
+    /// Layers of one hidden size, of which there has to be one at least.
     explicit Encoder(std::vector<EncoderLayer<W>> layers) : layers_(std::move(layers)) {}
 
+    /// In the order in which they are applied.
     const std::vector<EncoderLayer<W>>& layers() const noexcept { return layers_; }
 
     /// Replaces x (tokens x hidden) by the output of the last layer. `hidden_states`, where given, gets a copy of the

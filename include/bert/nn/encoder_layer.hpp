@@ -16,7 +16,7 @@ BERT_NAMESPACE_BEGIN
 template <class W>
 class EncoderLayer {
 public:
-    using Scalar = typename Linear<W>::Scalar;
+    using Scalar = typename Linear<W>::Scalar;  ///< of activations: double for double, else float
 
     /// Errors: shape.
     EncoderLayer(MultiHeadAttention<W> attention, LayerNorm<Scalar> attention_norm, FeedForward<W> feed_forward,
@@ -34,7 +34,7 @@ public:
         }
     }
 
-    const MultiHeadAttention<W>& attention() const noexcept { return attention_; }
+    const MultiHeadAttention<W>& attention() const noexcept { return attention_; }  ///< the first of its two blocks
 
     /// Replaces x (tokens x hidden) by the layer's output. `probabilities`: see MultiHeadAttention. Errors: shape.
     void forward(Rows<Scalar> x, const Batch& batch, Workspace& workspace,

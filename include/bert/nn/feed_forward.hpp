@@ -14,7 +14,7 @@ BERT_NAMESPACE_BEGIN
 template <class W>
 class FeedForward {
 public:
-    using Scalar = typename Linear<W>::Scalar;
+    using Scalar = typename Linear<W>::Scalar;  ///< of activations: double for double, else float
 
     /// intermediate: hidden -> inner; output: inner -> hidden. Errors: shape.
     FeedForward(Linear<W> intermediate, Linear<W> output, Activation activation)
@@ -27,7 +27,7 @@ public:
         }
     }
 
-    Index hidden_size() const noexcept { return intermediate_.in_features(); }
+    Index hidden_size() const noexcept { return intermediate_.in_features(); }  ///< columns that go in and come out
 
     /// y = FFN(x), plus x where `residual` asks for it. x, y: n x hidden, not overlapping. Errors: shape.
     void forward(const ConstRows<Scalar>& x, Rows<Scalar> y, Workspace& workspace,

@@ -15,9 +15,11 @@ BERT_NAMESPACE_BEGIN
 template <class T>
 class KeyValueCache {
 public:
+    /// Room for `capacity` tokens in each of `layers`.
     KeyValueCache(Index layers, Index hidden, Index capacity)
         : layers_(layers), hidden_(hidden), capacity_(capacity), values_(static_cast<std::size_t>(count())) {}
 
+    /// Copies the tokens that there are, not the room behind them.
     KeyValueCache(const KeyValueCache& other)
         : layers_(other.layers_),
           hidden_(other.hidden_),
@@ -28,17 +30,20 @@ public:
             std::copy_n(other.rows(layer), size_ * row_size(), rows(layer));
         }
     }
+    /// Copies the tokens that there are, not the room behind them.
     KeyValueCache& operator=(const KeyValueCache& other) {
         KeyValueCache copy(other);
         *this = std::move(copy);
         return *this;
     }
+    /// Leaves `other` without memory.
     KeyValueCache(KeyValueCache&&) noexcept = default;
+    /// Leaves `other` without memory.
     KeyValueCache& operator=(KeyValueCache&&) noexcept = default;
 
-    Index layers() const noexcept { return layers_; }
-    Index hidden_size() const noexcept { return hidden_; }
-    Index capacity() const noexcept { return capacity_; }
+    Index layers() const noexcept { return layers_; }       ///< of the decoder
+    Index hidden_size() const noexcept { return hidden_; }  ///< columns of a key, and of a value
+    Index capacity() const noexcept { return capacity_; }   ///< tokens that there is room for
 
     /// Tokens whose keys and values are complete.
     Index size() const noexcept { return size_; }
@@ -48,6 +53,7 @@ public:
 
     /// capacity() rows of a layer, of which those from size() on may be written before grow() is called.
     T* rows(Index layer) noexcept { return values_.data() + layer * capacity_ * row_size(); }
+    /// Of a layer: capacity() rows of row_size() values.
     const T* rows(Index layer) const noexcept { return values_.data() + layer * capacity_ * row_size(); }
 
     /// Declares `tokens` further rows of every layer complete. Errors: shape (beyond the capacity).

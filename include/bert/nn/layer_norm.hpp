@@ -23,7 +23,7 @@ public:
         }
     }
 
-    Index hidden_size() const noexcept { return weight_.size(); }
+    Index hidden_size() const noexcept { return weight_.size(); }  ///< columns of what is normalised
 
     /// Normalises the rows of x (n x hidden) in place. Errors: shape.
     void forward(Rows<T> x, Workspace& workspace) const {

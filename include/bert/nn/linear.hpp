@@ -81,6 +81,7 @@ enum class Residual { none, input };
 template <class W>
 class Linear {
 public:
+    /// Of activations: double for double, else float.
     using Scalar = std::conditional_t<std::is_same_v<W, double>, double, float>;
 
     /// weight: out_features x in_features, as checkpoints store it; bias: out_features values, or empty for none.
@@ -91,6 +92,7 @@ public:
                      weight.data(), weight.rows(), weight.cols(), Eigen::OuterStride<>(weight.outerStride()))},
                  bias, kernels, Arena()) {}
 
+    /// Rows of a weight matrix, one a column that comes out, as checkpoints have them.
     using WeightRows = Eigen::Map<const RowMatrix<Scalar>, 0, Eigen::OuterStride<>>;
 
     /// Several layers with the same input as one, whose outputs stand one after another. Weights are kept in `arena`.
@@ -98,6 +100,7 @@ public:
     Linear(const std::vector<WeightRows>& weights, const Eigen::Ref<const Vector<Scalar>>& bias,
            const KernelTable<Scalar>& kernels, Arena&& arena)
         : Linear(weights, bias, kernels, arena) {}
+    /// Several matrices one below the other, as for the one product that gives queries, keys and values.
     Linear(const std::vector<WeightRows>& weights, const Eigen::Ref<const Vector<Scalar>>& bias,
            const KernelTable<Scalar>& kernels, Arena& arena)
         : kernels_(&kernels), in_features_(weights.front().cols()), out_features_(0) {
@@ -142,9 +145,9 @@ public:
         kernel().pack({values.data(), scales.data()}, out_features_, in_features, packed);
     }
 
-    Index in_features() const noexcept { return in_features_; }
-    Index out_features() const noexcept { return out_features_; }
-    const KernelTable<Scalar>& kernels() const noexcept { return *kernels_; }
+    Index in_features() const noexcept { return in_features_; }                ///< columns that go in
+    Index out_features() const noexcept { return out_features_; }              ///< columns that come out
+    const KernelTable<Scalar>& kernels() const noexcept { return *kernels_; }  ///< what it is computed with
 
     /// y = activation(x W^T + b). x: n x in_features; y: n x out_features, not overlapping x. Errors: shape.
     void forward(const ConstRows<Scalar>& x, Rows<Scalar> y, Workspace& workspace,

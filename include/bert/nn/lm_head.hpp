@@ -12,13 +12,13 @@ BERT_NAMESPACE_BEGIN
 template <class W>
 class LmHead {
 public:
-    using Scalar = typename Linear<W>::Scalar;
+    using Scalar = typename Linear<W>::Scalar;  ///< of activations: double for double, else float
 
     /// decoder: hidden -> vocab.
     explicit LmHead(Linear<W> decoder) : decoder_(std::move(decoder)) {}
 
-    Index hidden_size() const noexcept { return decoder_.in_features(); }
-    Index vocab_size() const noexcept { return decoder_.out_features(); }
+    Index hidden_size() const noexcept { return decoder_.in_features(); }  ///< columns that go in
+    Index vocab_size() const noexcept { return decoder_.out_features(); }  ///< columns of the logits
 
     /// hidden: n x hidden; logits: n x vocab. Errors: shape.
     void forward(const ConstRows<Scalar>& hidden, Rows<Scalar> logits, Workspace& workspace) const {

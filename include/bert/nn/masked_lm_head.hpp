@@ -17,7 +17,7 @@ BERT_NAMESPACE_BEGIN
 template <class W>
 class MaskedLmHead {
 public:
-    using Scalar = typename Linear<W>::Scalar;
+    using Scalar = typename Linear<W>::Scalar;  ///< of activations: double for double, else float
 
     /// transform: hidden -> hidden; norm: hidden; decoder: hidden -> vocab (E and c). Errors: shape.
     MaskedLmHead(Linear<W> transform, Activation activation, LayerNorm<Scalar> norm, Linear<W> decoder)
@@ -33,8 +33,8 @@ public:
         }
     }
 
-    Index hidden_size() const noexcept { return transform_.in_features(); }
-    Index vocab_size() const noexcept { return decoder_.out_features(); }
+    Index hidden_size() const noexcept { return transform_.in_features(); }  ///< columns that go in
+    Index vocab_size() const noexcept { return decoder_.out_features(); }    ///< columns of the logits
 
     /// x: n x hidden; logits: n x vocab. Errors: shape.
     void forward(const ConstRows<Scalar>& x, Rows<Scalar> logits, Workspace& workspace) const {

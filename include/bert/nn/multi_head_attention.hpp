@@ -20,7 +20,7 @@ BERT_NAMESPACE_BEGIN
 template <class W>
 class MultiHeadAttention {
 public:
-    using Scalar = typename Linear<W>::Scalar;
+    using Scalar = typename Linear<W>::Scalar;  ///< of activations: double for double, else float
 
     /// query_key_value: hidden -> 3 hidden, the outputs of Q, K and V one after another; output: hidden -> hidden
     /// (W_O). Errors: shape.
@@ -35,8 +35,8 @@ public:
         }
     }
 
-    Index heads() const noexcept { return heads_; }
-    Index hidden_size() const noexcept { return output_.in_features(); }
+    Index heads() const noexcept { return heads_; }                       ///< they divide hidden_size()
+    Index hidden_size() const noexcept { return output_.in_features(); }  ///< columns that go in and come out
 
     /// y = MultiHead(x) for a checked batch. x, y: tokens x hidden, not overlapping. Where `probabilities` is given it
     /// gets one matrix per text and head, [text * heads + head], rows being queries and columns keys. Errors: shape.
@@ -98,7 +98,7 @@ public:
         });
     }
 
-    const Linear<W>& output() const noexcept { return output_; }
+    const Linear<W>& output() const noexcept { return output_; }  ///< the layer behind the heads
 
 private:
     Linear<W> query_key_value_;

@@ -13,8 +13,9 @@ BERT_NAMESPACE_BEGIN
 template <class W>
 class Pooler {
 public:
-    using Scalar = typename Linear<W>::Scalar;
+    using Scalar = typename Linear<W>::Scalar;  ///< of activations: double for double, else float
 
+    /// Takes the dense layer, of hidden x hidden; tanh is applied behind it.
     explicit Pooler(Linear<W> dense) : dense_(std::move(dense)) {}
 
     /// The pooled vector of each text: texts x hidden. hidden: tokens x hidden of the last layer.

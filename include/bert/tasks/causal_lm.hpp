@@ -37,10 +37,12 @@ public:
     std::vector<std::vector<GeneratedSequence>> generate_ids(const std::vector<std::vector<std::int32_t>>& prompts,
                                                              const GenerationOptions& options = {}) const;
 
-    const AnyDecoderModel& model() const noexcept { return model_; }
+    const AnyDecoderModel& model() const noexcept { return model_; }  ///< what is generated with
+    /// Nothing where the folder has none: then ids go in and come out.
     const std::optional<Tokenizer>& tokenizer() const noexcept { return tokenizer_; }
+    /// The folder's defaults.
     const GenerationConfig& generation_config() const noexcept { return generation_config_; }
-    std::size_t threads() const noexcept { return workspaces_->threads().size(); }
+    std::size_t threads() const noexcept { return workspaces_->threads().size(); }  ///< that it computes with
 
 private:
     static AnyDecoderModel load(const ModelPath& folder, const LanguageModelOptions& options);

@@ -40,8 +40,10 @@ public:
     /// modules).
     explicit Colbert(const ModelPath& folder, const TaskOptions& options = {});
 
+    /// The vectors of each query, in order, with the folder's prompt for queries and their expansion.
     std::vector<TokenVectors> encode_query(const std::vector<std::string>& queries) const;
 
+    /// The vectors of each document, in order, with the folder's prompt for documents.
     std::vector<TokenVectors> encode_document(const std::vector<std::string>& documents) const;
 
     /// The score of every query (rows) with every document (columns), by max_sim(). Errors: shape.
@@ -55,8 +57,8 @@ public:
     /// Length of a token's vector.
     Index dimension() const noexcept;
 
-    const ColbertConfig& config() const noexcept { return config_; }
-    const TaskModel& task() const noexcept { return task_; }
+    const ColbertConfig& config() const noexcept { return config_; }  ///< as the folder has it
+    const TaskModel& task() const noexcept { return task_; }          ///< model and tokenizer
 
 private:
     Colbert(ColbertConfig config, const TaskOptions& options);

@@ -84,7 +84,7 @@ RowMatrix<std::int8_t> quantize_binary(const ConstRows<float>& embeddings);
 
 /// Options of searches among quantised embeddings.
 struct QuantizedSearchOptions {
-    std::size_t top_k = 10;
+    std::size_t top_k = 10;              ///< of hits a query
     bool rescore = true;                 ///< rank the best candidates again with the float query
     std::size_t rescore_multiplier = 2;  ///< candidates to rescore, as a multiple of top_k; at least 1
 };

@@ -62,6 +62,7 @@ public:
     /// within the model's limit, top_k of 0 or above the vocabulary, no usable target).
     FillMaskResult fill(const std::string& text, const FillMaskOptions& options = {}) const;
 
+    /// fill() of each text, in order. Errors: those of fill().
     std::vector<FillMaskResult> fill_batch(const std::vector<std::string>& texts,
                                            const FillMaskOptions& options = {}) const;
 
@@ -69,7 +70,7 @@ public:
     /// is masked in its turn. A text beyond the model's limit is taken in windows, each token counting once.
     PseudoLikelihood perplexity(const std::string& text) const;
 
-    const TaskModel& task() const noexcept { return task_; }
+    const TaskModel& task() const noexcept { return task_; }  ///< model and tokenizer
 
 private:
     FillMask(const ModelPath& folder, const HeadFolder& heads, const TaskOptions& options);

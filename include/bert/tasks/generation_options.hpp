@@ -19,9 +19,9 @@ BERT_NAMESPACE_BEGIN
 struct GeneratedToken {
     std::size_t prompt = 0;    ///< index of the prompt or source it belongs to
     std::size_t sequence = 0;  ///< which of that prompt's num_return_sequences
-    std::int32_t id = 0;
-    float score = 0;    ///< see GeneratedSequence::token_scores
-    bool last = false;  ///< whether the sequence ends with it
+    std::int32_t id = 0;       ///< of the vocabulary
+    float score = 0;           ///< see GeneratedSequence::token_scores
+    bool last = false;         ///< whether the sequence ends with it
 };
 
 /// Options of one call: the settings that GenerationConfig names, and what belongs to the call alone.
@@ -54,12 +54,12 @@ struct GeneratedSequence {
     std::vector<float> token_scores;
     /// Sum of token_scores divided by tokens^length_penalty: what beams are ordered by.
     float score = 0;
-    FinishReason finish = FinishReason::length;
+    FinishReason finish = FinishReason::length;  ///< why it ended
 };
 
 /// What a model brings to the settings.
 struct GenerationLimits {
-    Index vocab_size = 0;
+    Index vocab_size = 0;                     ///< columns of the scores
     Index max_tokens = 0;                     ///< positions it knows
     std::optional<Index> default_max_length;  ///< most tokens where nobody set a length
 };

@@ -25,7 +25,7 @@ struct HeadTargets {
     std::vector<double> row_weights;       ///< empty: all 1; see HeadObjective
     std::vector<double> positive_weights;  ///< of multi_label: of the labels that apply; empty: all 1
 
-    Index rows() const noexcept { return values.rows(); }
+    Index rows() const noexcept { return values.rows(); }  ///< examples
 };
 
 /// How good a head is on some examples.
@@ -51,7 +51,8 @@ public:
     /// features: n x d, targets of n rows. Both must outlive this object. Errors: shape.
     HeadObjective(const ConstRows<float>& features, const HeadTargets& targets, HeadTask task, double l2);
 
-    Index outputs() const noexcept { return targets_.values.cols(); }
+    Index outputs() const noexcept { return targets_.values.cols(); }  ///< columns of the targets
+    /// Weights and biases of the head.
     Index parameters() const noexcept { return outputs() * (features_.cols() + 1); }
 
     /// Over all examples.

@@ -20,6 +20,7 @@
 
 BERT_NAMESPACE_BEGIN
 
+/// What finds the minimum: see minimize_lbfgs() and AdamOptions.
 enum class HeadOptimizer { lbfgs, adam };
 
 /// The layer between the encoder and the classifier: tanh(W h_[CLS] + b). It is not trained: with few examples that was
@@ -31,11 +32,11 @@ enum class HeadPooler {
 
 /// Options of training.
 struct HeadTrainerOptions {
-    HeadTask task = HeadTask::classification;
-    std::vector<std::string> labels;  ///< by id; empty: those of the examples, sorted
-    HeadPooler pooler = HeadPooler::identity;
-    HeadOptimizer optimizer = HeadOptimizer::lbfgs;
-    std::size_t max_iterations = 200;  ///< of L-BFGS, or epochs of Adam
+    HeadTask task = HeadTask::classification;        ///< what the head is for
+    std::vector<std::string> labels;                 ///< by id; empty: those of the examples, sorted
+    HeadPooler pooler = HeadPooler::identity;        ///< what becomes of the pooled hidden state before the classifier
+    HeadOptimizer optimizer = HeadOptimizer::lbfgs;  ///< how the minimum is found
+    std::size_t max_iterations = 200;                ///< of L-BFGS, or epochs of Adam
     double l2 = 0.01;             ///< half of it times the squares of the classifier's weights is added to the loss
     double learning_rate = 0.01;  ///< of Adam
     std::size_t batch_size = 32;  ///< of Adam
@@ -53,17 +54,17 @@ struct HeadTrainerOptions {
 
 /// A trained head and how it came out.
 struct TrainedHead {
-    HeadTask task = HeadTask::classification;
-    std::vector<std::string> labels;  ///< by id; "LABEL_0" for regression
-    Matrix pooler_weight;             ///< hidden x hidden; empty for HeadTask::tokens
-    Vector<float> pooler_bias;
-    Matrix weight;  ///< labels x hidden
-    Vector<float> bias;
-    std::size_t iterations = 0;
-    std::size_t truncated = 0;            ///< examples of which tokens were cut off
-    HeadMetrics train;                    ///< on the examples it was fitted to
-    std::optional<HeadMetrics> held_out;  ///< on those that ended the training
-    std::optional<HeadMetrics> test;      ///< on those with the split "test", which had no part in it
+    HeadTask task = HeadTask::classification;  ///< what the head is for
+    std::vector<std::string> labels;           ///< by id; "LABEL_0" for regression
+    Matrix pooler_weight;                      ///< hidden x hidden; empty for HeadTask::tokens
+    Vector<float> pooler_bias;                 ///< empty without a pooler
+    Matrix weight;                             ///< labels x hidden
+    Vector<float> bias;                        ///< one value a label
+    std::size_t iterations = 0;                ///< of the optimizer
+    std::size_t truncated = 0;                 ///< examples of which tokens were cut off
+    HeadMetrics train;                         ///< on the examples it was fitted to
+    std::optional<HeadMetrics> held_out;       ///< on those that ended the training
+    std::optional<HeadMetrics> test;           ///< on those with the split "test", which had no part in it
 };
 
 /// Trains heads for BertForSequenceClassification and BertForTokenClassification on an encoder's folder, whose weights
@@ -90,7 +91,7 @@ public:
     /// BertForTokenClassification. Errors: as write_head_folder().
     void save(const TrainedHead& head, const std::filesystem::path& target) const;
 
-    const TaskModel& model() const noexcept { return model_; }
+    const TaskModel& model() const noexcept { return model_; }  ///< the encoder, which stays as it is
 
 private:
     static void check(const HeadTrainerOptions& options);

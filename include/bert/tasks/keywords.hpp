@@ -29,14 +29,14 @@ enum class KeywordDiversity {
 struct KeywordOptions {
     std::size_t top_n = 5;      ///< most keywords returned
     std::size_t min_ngram = 1;  ///< words of a keyword
-    std::size_t max_ngram = 1;
+    std::size_t max_ngram = 1;  ///< as many at most
     /// Words in lower case that are taken out first: the words around one become neighbours. Empty for none.
     std::vector<std::string> stop_words = english_stop_words();
-    KeywordDiversity method = KeywordDiversity::none;
-    double diversity = 0.5;       ///< of mmr, from 0 to 1
-    std::size_t candidates = 20;  ///< of max_sum: how many of the closest to choose from
-    EmbedOptions embed;           ///< how the text and its phrases are embedded
-    InvalidUtf8 invalid_utf8 = InvalidUtf8::replace;
+    KeywordDiversity method = KeywordDiversity::none;  ///< how candidates that are alike are kept apart
+    double diversity = 0.5;                            ///< of mmr, from 0 to 1
+    std::size_t candidates = 20;                       ///< of max_sum: how many of the closest to choose from
+    EmbedOptions embed;                                ///< how the text and its phrases are embedded
+    InvalidUtf8 invalid_utf8 = InvalidUtf8::replace;   ///< what becomes of bytes that are not UTF-8
 };
 
 /// A phrase that occurs in a text.
@@ -45,16 +45,17 @@ struct KeywordCandidate {
     std::vector<Span> spans;  ///< the bytes of each occurrence, from the first word to the last, stop words included
 };
 
+/// A keyword and where it occurs.
 struct Keyword {
-    std::string text;
-    float score = 0;  ///< cosine with the whole text
-    std::vector<Span> spans;
+    std::string text;         ///< see KeywordCandidate
+    float score = 0;          ///< cosine with the whole text
+    std::vector<Span> spans;  ///< see KeywordCandidate
 };
 
 /// The keywords of a text, best first.
 struct KeywordResult {
-    std::vector<Keyword> keywords;
-    bool truncated = false;  ///< whether the end of the text was left out of its embedding
+    std::vector<Keyword> keywords;  ///< the best first
+    bool truncated = false;         ///< whether the end of the text was left out of its embedding
 };
 
 /// The different n-grams of a text in alphabetical order (of code points): words are runs of two or more letters,
@@ -82,6 +83,7 @@ public:
     /// SentenceEncoder::embed().
     KeywordResult extract(std::string_view text, const KeywordOptions& options = {}) const;
 
+    /// What documents and candidates are embedded with.
     const SentenceEncoder& encoder() const noexcept { return *encoder_; }
 
 private:

@@ -13,7 +13,7 @@ struct LexRankOptions {
     double damping = 0.85;    ///< probability of following a similarity instead of jumping to any text; below 1
     float threshold = 0;      ///< cosines below it count as 0, and so do negative ones
     double tolerance = 1e-9;  ///< the iteration ends when no probability moves further
-    std::size_t max_iterations = 1000;
+    std::size_t max_iterations = 1000;  ///< of the power method
 };
 
 /// Continuous LexRank (Erkan and Radev 2004, https://arxiv.org/abs/1109.2128): the probability of being at each text

@@ -24,11 +24,13 @@ public:
     /// Errors: file, format, shape, vocabulary, unsupported (no such head in the folder).
     explicit NextSentence(const ModelPath& folder, const TaskOptions& options = {});
 
+    /// How likely `second` follows `first`.
     NextSentenceScore score(const std::string& first, const std::string& second) const;
 
+    /// score() of each pair, in order.
     std::vector<NextSentenceScore> score_batch(const std::vector<TextPair>& pairs) const;
 
-    const TaskModel& task() const noexcept { return classifier_.task(); }
+    const TaskModel& task() const noexcept { return classifier_.task(); }  ///< model and tokenizer
 
 private:
     std::vector<NextSentenceScore> scores(const std::vector<PooledClassifier::Input>& inputs) const;

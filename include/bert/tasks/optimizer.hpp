@@ -22,8 +22,9 @@ using StochasticObjective =
 /// Called after every iteration with the point reached; false ends the search there.
 using AfterIteration = std::function<bool(std::size_t iteration, const Vector<double>& x, double value)>;
 
+/// When minimize_lbfgs() ends, and what it remembers.
 struct LbfgsOptions {
-    std::size_t max_iterations = 200;
+    std::size_t max_iterations = 200;  ///< of the whole set of examples
     std::size_t history = 10;          ///< steps remembered
     double gradient_tolerance = 1e-6;  ///< ends where no component of the gradient is larger
     double value_tolerance = 1e-10;    ///< ends where an iteration gains less, relative to the value
@@ -43,14 +44,15 @@ struct LbfgsStep {
 Vector<double> minimize_lbfgs(const Objective& objective, Vector<double> x, const LbfgsOptions& options = {},
                               const AfterIteration& after = {});
 
+/// How Adam steps, with the names of the paper (Kingma and Ba, 2015).
 struct AdamOptions {
-    std::size_t max_epochs = 200;
-    std::size_t batch_size = 32;
-    double learning_rate = 0.01;
-    double beta1 = 0.9;
-    double beta2 = 0.999;
-    double epsilon = 1e-8;
-    std::uint32_t seed = 0;  ///< of the order in which examples come
+    std::size_t max_epochs = 200;  ///< passes over the examples
+    std::size_t batch_size = 32;   ///< examples a step
+    double learning_rate = 0.01;   ///< size of a step, where gradients agree
+    double beta1 = 0.9;            ///< decay of the mean of gradients
+    double beta2 = 0.999;          ///< decay of the mean of their squares
+    double epsilon = 1e-8;         ///< added to the root of that mean
+    std::uint32_t seed = 0;        ///< of the order in which examples come
 };
 
 namespace detail {

@@ -13,16 +13,16 @@ BERT_NAMESPACE_BEGIN
 
 /// Options of paraphrase_mining().
 struct ParaphraseMiningOptions {
-    std::size_t top_k = 100;         ///< neighbours of each text that are considered
-    std::size_t max_pairs = 500000;  ///< most pairs returned
-    Similarity measure = Similarity::cosine;
+    std::size_t top_k = 100;                  ///< neighbours of each text that are considered
+    std::size_t max_pairs = 500000;           ///< most pairs returned
+    Similarity measure = Similarity::cosine;  ///< by which texts are alike
 };
 
 /// Two texts, first < second, and how alike they are.
 struct ParaphrasePair {
-    float score = 0;
-    Index first = 0;
-    Index second = 0;
+    float score = 0;   ///< the higher, the more alike
+    Index first = 0;   ///< row of a text
+    Index second = 0;  ///< row of the other text
 };
 
 /// The most alike pairs of rows of `embeddings` (n x d), best first, as

@@ -16,8 +16,8 @@ BERT_NAMESPACE_BEGIN
 
 /// Two texts that belong together: question and context, query and document, premise and hypothesis.
 struct TextPair {
-    std::string first;
-    std::string second;
+    std::string first;   ///< the first text
+    std::string second;  ///< the second text
 };
 
 /// logits = W pooled + b for texts and pairs of texts, which get the token types of the tokenizer's template.
@@ -25,10 +25,11 @@ class PooledClassifier {
 public:
     /// A text, or a pair. The views must live until the call returns.
     struct Input {
-        std::string_view first;
-        std::optional<std::string_view> second;
+        std::string_view first;                  ///< the only text, or the first
+        std::optional<std::string_view> second;  ///< nothing for a single text
     };
 
+    /// What classify() returns.
     struct Logits {
         Matrix values;                ///< inputs x labels
         std::vector<bool> truncated;  ///< per input: whether tokens were left out to respect max_length()
@@ -39,8 +40,8 @@ public:
     PooledClassifier(const ModelPath& folder, Task task, const char* head, std::optional<Index> labels,
                      const TaskOptions& options, const TokenizerChanges& changes = {});
 
-    const TaskModel& task() const noexcept { return task_; }
-    Index labels() const noexcept { return head_.out_features(); }
+    const TaskModel& task() const noexcept { return task_; }        ///< model and tokenizer
+    Index labels() const noexcept { return head_.out_features(); }  ///< columns of the logits
 
     /// The logits of all inputs; `truncation` says which text of a pair gives way. Errors: input (that truncation
     /// cannot make a pair fit; a token type the model does not have), format (invalid UTF-8, where that is refused;

@@ -57,7 +57,7 @@ public:
     /// Several pairs of question (first) and context (second).
     std::vector<AnswerResult> answer_batch(const std::vector<TextPair>& pairs, const AnswerOptions& options = {}) const;
 
-    const TaskModel& task() const noexcept { return task_; }
+    const TaskModel& task() const noexcept { return task_; }  ///< model and tokenizer
 
 private:
     struct Window {

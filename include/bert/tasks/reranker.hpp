@@ -44,9 +44,9 @@ public:
     std::vector<RankedDocument> rank(const std::string& query, const std::vector<std::string>& documents,
                                      const RerankOptions& options = {}) const;
 
-    Index labels() const noexcept { return classifier_.labels(); }
-    const CrossEncoderConfig& config() const noexcept { return config_; }
-    const TaskModel& task() const noexcept { return classifier_.task(); }
+    Index labels() const noexcept { return classifier_.labels(); }         ///< 1 for models that give one score a pair
+    const CrossEncoderConfig& config() const noexcept { return config_; }  ///< as the folder has it
+    const TaskModel& task() const noexcept { return classifier_.task(); }  ///< model and tokenizer
 
 private:
     Reranker(CrossEncoderConfig config, const TaskOptions& options);

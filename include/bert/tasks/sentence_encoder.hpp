@@ -46,9 +46,9 @@ enum class LongText {
 
 /// Options of one call.
 struct EmbedOptions {
-    std::optional<std::string> prompt;       ///< put before each text; "" for none
-    std::optional<std::string> prompt_name;  ///< one of the folder's prompts; not used where `prompt` is set
-    LongText long_text = LongText::truncate;
+    std::optional<std::string> prompt;        ///< put before each text; "" for none
+    std::optional<std::string> prompt_name;   ///< one of the folder's prompts; not used where `prompt` is set
+    LongText long_text = LongText::truncate;  ///< what becomes of texts longer than the model takes
     /// Tokens computed at once: bounds the memory of a call, whatever the number and length of texts. No effect on
     /// results.
     std::size_t token_budget = 1024;
@@ -110,10 +110,10 @@ public:
     /// Frees the scratch memory that is kept from call to call: as much as the largest of them needed.
     void shrink() const { task_.shrink(); }
 
-    const AnyBertModel& model() const noexcept { return task_.model(); }
-    const Tokenizer& tokenizer() const noexcept { return task_.tokenizer(); }
-    const SentenceConfig& config() const noexcept { return config_; }
-    std::size_t threads() const noexcept { return task_.threads(); }
+    const AnyBertModel& model() const noexcept { return task_.model(); }       ///< what it computes with
+    const Tokenizer& tokenizer() const noexcept { return task_.tokenizer(); }  ///< as the folder has it
+    const SentenceConfig& config() const noexcept { return config_; }          ///< pooling, modules, prompts and limits
+    std::size_t threads() const noexcept { return task_.threads(); }           ///< that it computes with
 
 private:
     /// A part of a text that the model sees at once.

@@ -30,7 +30,7 @@ struct SourceInfo {
 /// Generated texts with an account of each source.
 struct Seq2SeqResult {
     std::vector<std::vector<GeneratedSequence>> sequences;  ///< per source, best first with beams
-    std::vector<SourceInfo> sources;
+    std::vector<SourceInfo> sources;                        ///< one a text that went in
 };
 
 /// How a Seq2Seq is opened.
@@ -56,11 +56,13 @@ public:
     std::vector<std::vector<GeneratedSequence>> generate_ids(const std::vector<std::vector<std::int32_t>>& sources,
                                                              const GenerationOptions& options = {}) const;
 
-    const AnyBertModel& encoder() const noexcept { return encoder_; }
-    const AnyDecoderModel& decoder() const noexcept { return decoder_; }
+    const AnyBertModel& encoder() const noexcept { return encoder_; }     ///< reads
+    const AnyDecoderModel& decoder() const noexcept { return decoder_; }  ///< writes
+    /// Nothing where the folder has none: then ids go in and come out.
     const std::optional<Tokenizer>& tokenizer() const noexcept { return tokenizer_; }
+    /// The folder's defaults.
     const GenerationConfig& generation_config() const noexcept { return generation_config_; }
-    std::size_t threads() const noexcept { return workspaces_->threads().size(); }
+    std::size_t threads() const noexcept { return workspaces_->threads().size(); }  ///< that it computes with
 
     /// The states that the decoder attends to, brought to its hidden size: tokens x hidden for a checked batch.
     Matrix encode(const Batch& batch, Workspace& workspace) const;

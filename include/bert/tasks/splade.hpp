@@ -42,6 +42,7 @@ public:
     /// Errors: file, format, shape, vocabulary, unsupported (no such head in the folder, other modules).
     explicit Splade(const ModelPath& folder, const TaskOptions& options = {});
 
+    /// The weights of each text's words, in order. Errors: input (a prompt that the folder does not have).
     std::vector<SparseVector> encode(const std::vector<std::string>& texts, const SpladeOptions& options = {}) const;
 
     /// encode() with the prompt that the folder names "query", or without one where it names none.
@@ -53,8 +54,8 @@ public:
     /// The entries of a vector as words, highest first.
     std::vector<std::pair<std::string, float>> words(const SparseVector& vector) const;
 
-    const SpladeConfig& config() const noexcept { return config_; }
-    const TaskModel& task() const noexcept { return task_; }
+    const SpladeConfig& config() const noexcept { return config_; }  ///< as the folder has it
+    const TaskModel& task() const noexcept { return task_; }         ///< model and tokenizer
 
 private:
     Splade(SpladeConfig config, const TaskOptions& options);

@@ -25,14 +25,14 @@ struct SummaryOptions {
     /// How much a sentence must differ from those chosen already: 0 takes the most central ones, 1 looks at
     /// difference alone. See maximal_marginal_relevance().
     double diversity = 0.3;
-    std::size_t min_tokens = 0;  ///< shorter sentences (in tokens, special ones included) are not chosen
-    LexRankOptions centrality;
-    SentenceOptions segmentation;
+    std::size_t min_tokens = 0;    ///< shorter sentences (in tokens, special ones included) are not chosen
+    LexRankOptions centrality;     ///< how sentences are ranked
+    SentenceOptions segmentation;  ///< how a text is cut into sentences
 };
 
 /// A sentence of a text.
 struct SummarySentence {
-    std::string text;
+    std::string text;        ///< as it stands in the text that was summarized
     Span span;               ///< its bytes in the text
     std::size_t index = 0;   ///< which sentence of the text it is
     double centrality = 0;   ///< its LexRank; all sentences of the text have the sum 1
@@ -41,8 +41,8 @@ struct SummarySentence {
 
 /// The chosen sentences in the order of the text.
 struct Summary {
-    std::vector<SummarySentence> sentences;
-    std::size_t total_sentences = 0;  ///< of the whole text
+    std::vector<SummarySentence> sentences;  ///< in the order of the text
+    std::size_t total_sentences = 0;         ///< of the whole text
 
     /// The sentences with spaces between.
     std::string text() const;
@@ -67,7 +67,7 @@ public:
     /// (invalid UTF-8, where that is asked for).
     Summary summarize(std::string_view text, const SummaryOptions& options = {}) const;
 
-    const SentenceEncoder& encoder() const noexcept { return *encoder_; }
+    const SentenceEncoder& encoder() const noexcept { return *encoder_; }  ///< what sentences are embedded with
 
 private:
     static std::size_t wanted(std::size_t total, const SummaryOptions& options);

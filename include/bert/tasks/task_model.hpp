@@ -68,12 +68,12 @@ public:
     /// Errors: file, format, shape, vocabulary (tokenizer and model do not fit together), unsupported; input (options).
     explicit TaskModel(const ModelPath& folder, const TaskOptions& options = {}, const TokenizerChanges& changes = {});
 
-    const ModelPath& folder() const noexcept { return folder_; }
-    const Tokenizer& tokenizer() const noexcept { return parts_.tokenizer; }
-    const AnyBertModel& model() const noexcept { return parts_.model; }
-    const ModelConfig& config() const noexcept { return parts_.model.config(); }
-    std::size_t threads() const noexcept { return workspaces_->threads().size(); }
-    std::size_t token_budget() const noexcept { return token_budget_; }
+    const ModelPath& folder() const noexcept { return folder_; }                    ///< as it was opened
+    const Tokenizer& tokenizer() const noexcept { return parts_.tokenizer; }        ///< as the folder has it
+    const AnyBertModel& model() const noexcept { return parts_.model; }             ///< what it computes with
+    const ModelConfig& config() const noexcept { return parts_.model.config(); }    ///< of the model
+    std::size_t threads() const noexcept { return workspaces_->threads().size(); }  ///< that it computes with
+    std::size_t token_budget() const noexcept { return token_budget_; }             ///< tokens to compute at once
 
     /// Most tokens of an input, special tokens included: what the options say, else the model's limit, or the
     /// tokenizer's where that is lower.
@@ -112,7 +112,7 @@ private:
 /// a time. The use is: add inputs; compute() whenever full(), and at the end.
 class TaskRun {
 public:
-    using Consume = std::function<void(const TaskStep&)>;
+    using Consume = std::function<void(const TaskStep&)>;  ///< takes what was computed of some texts, in order
 
     /// `consume` gets every step in the order of the inputs. `model` must outlive this object.
     TaskRun(const TaskModel& model, Consume consume) : TaskRun(model, model.token_budget(), std::move(consume)) {}
@@ -120,14 +120,14 @@ public:
     /// With another token budget than the model was opened with.
     TaskRun(const TaskModel& model, std::size_t token_budget, Consume consume);
 
-    Workspace& workspace() const noexcept { return *loan_; }
+    Workspace& workspace() const noexcept { return *loan_; }  ///< for as long as this lives
 
     /// Whether as many tokens wait as are computed at once.
     bool full() const noexcept { return static_cast<std::size_t>(waiting_.tokens()) >= token_budget_; }
 
     /// Appends an input of `count` tokens.
     void add(const std::int32_t* ids, const std::int32_t* type_ids, std::size_t count);
-    void add(const Encoding& encoding) { waiting_.add(encoding); }
+    void add(const Encoding& encoding) { waiting_.add(encoding); }  ///< puts a text behind those that wait
 
     /// Appends every window of a text as an input of its own.
     void add(const TokenIds& text);

@@ -31,7 +31,7 @@ struct ClassifyOptions {
 struct LabelScore {
     std::string label;  ///< as id2label names it
     Index id = 0;       ///< its place among the model's outputs
-    float score = 0;
+    float score = 0;    ///< see ClassifyOptions
 };
 
 /// What became of a text.
@@ -48,22 +48,25 @@ public:
     /// Errors: file, format, shape (weights and labels disagree), vocabulary, unsupported (no such head in the folder).
     explicit TextClassifier(const ModelPath& folder, const TaskOptions& options = {});
 
+    /// Classifies a text.
     Classification classify(const std::string& text, const ClassifyOptions& options = {}) const;
 
     /// Classifies a pair, the second text with the token type of second texts.
     Classification classify_pair(const std::string& first, const std::string& second,
                                  const ClassifyOptions& options = {}) const;
 
+    /// classify() of each text, in order.
     std::vector<Classification> classify_batch(const std::vector<std::string>& texts,
                                                const ClassifyOptions& options = {}) const;
 
+    /// classify_pair() of each pair, in order.
     std::vector<Classification> classify_pairs(const std::vector<TextPair>& pairs,
                                                const ClassifyOptions& options = {}) const;
 
     /// The name of each output.
     std::vector<std::string> labels() const;
 
-    const TaskModel& task() const noexcept { return classifier_.task(); }
+    const TaskModel& task() const noexcept { return classifier_.task(); }  ///< model and tokenizer
 
 private:
     std::vector<Classification> classify_inputs(const std::vector<PooledClassifier::Input>& inputs,

@@ -26,7 +26,7 @@ enum class Aggregation {
 
 /// Options of one call of TokenClassifier.
 struct EntityOptions {
-    Aggregation aggregation = Aggregation::none;
+    Aggregation aggregation = Aggregation::none;  ///< how tokens become entities
     std::vector<std::string> ignore_labels{"O"};  ///< labels (none) or tags (the others) to leave out
     /// Take a long text in windows that share this many tokens; of entities that overlap the longer stays, and of equal
     /// ones the surer. Where it is not set the text is cut to the model's limit.
@@ -59,13 +59,14 @@ public:
     /// Errors: input (a stride that leaves no room).
     EntityResult classify(const std::string& text, const EntityOptions& options = {}) const;
 
+    /// classify() of each text, in order. Errors: those of classify().
     std::vector<EntityResult> classify_batch(const std::vector<std::string>& texts,
                                              const EntityOptions& options = {}) const;
 
     /// The name of each output.
     std::vector<std::string> labels() const;
 
-    const TaskModel& task() const noexcept { return task_; }
+    const TaskModel& task() const noexcept { return task_; }  ///< model and tokenizer
 
 private:
     struct Window {

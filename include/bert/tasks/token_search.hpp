@@ -20,12 +20,12 @@ BERT_NAMESPACE_BEGIN
 /// What a model has to compute next: the logits after the last of `tokens`, which continue the sequence that was row
 /// `parent` of the step before, or start a new one where that is `no_parent`.
 struct Continuation {
-    static constexpr std::size_t no_parent = static_cast<std::size_t>(-1);
+    static constexpr std::size_t no_parent = static_cast<std::size_t>(-1);  ///< where a sequence begins
 
-    std::size_t prompt = 0;  ///< index of the prompt
-    std::size_t parent = no_parent;
-    std::vector<std::int32_t> tokens;
-    Index max_tokens = 0;  ///< most tokens that the sequence may be made to hold by this and later steps
+    std::size_t prompt = 0;            ///< index of the prompt
+    std::size_t parent = no_parent;    ///< row of the step before, or no_parent
+    std::vector<std::int32_t> tokens;  ///< ids to go on with
+    Index max_tokens = 0;              ///< most tokens that the sequence may be made to hold by this and later steps
 };
 
 namespace detail {

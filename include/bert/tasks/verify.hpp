@@ -18,7 +18,7 @@ BERT_NAMESPACE_BEGIN
 struct VerifyOptions {
     std::optional<WeightType> weights;  ///< see choose_weights()
     unsigned threads = 0;               ///< 0: as many as the process may use
-    LoadOptions load;
+    LoadOptions load;                   ///< how the model is opened
 };
 
 /// What verify() found.
@@ -30,18 +30,18 @@ struct VerificationReport {
         /// or with narrow weights where these are asked for.
         plain,
     };
-    Reference reference = Reference::carried;
-    std::size_t texts = 0;
-    std::size_t tokens = 0;
-    double deviation = 0;                   ///< the largest of |given - expected| / |expected| over the vectors
-    double tolerance = 0;                   ///< the largest deviation that passes
-    bool passed = false;                    ///< deviation <= tolerance
-    std::optional<double> original_cosine;  ///< lowest cosine to the embeddings of the model before conversion
-    WeightType weights = WeightType::float32;
-    std::string kernels;                 ///< the table that computed
-    std::size_t threads = 0;             ///< that computed
-    double seconds_to_first_vector = 0;  ///< from opening the model to the embedding of its first text
-    double tokens_per_second = 0;        ///< of all texts together, over and over
+    Reference reference = Reference::carried;  ///< what was compared with
+    std::size_t texts = 0;                     ///< that were embedded
+    std::size_t tokens = 0;                    ///< of those texts
+    double deviation = 0;                      ///< the largest of |given - expected| / |expected| over the vectors
+    double tolerance = 0;                      ///< the largest deviation that passes
+    bool passed = false;                       ///< deviation <= tolerance
+    std::optional<double> original_cosine;     ///< lowest cosine to the embeddings of the model before conversion
+    WeightType weights = WeightType::float32;  ///< the type that was computed with
+    std::string kernels;                       ///< the table that computed
+    std::size_t threads = 0;                   ///< that computed
+    double seconds_to_first_vector = 0;        ///< from opening the model to the embedding of its first text
+    double tokens_per_second = 0;              ///< of all texts together, over and over
 };
 
 namespace detail {

@@ -18,8 +18,8 @@ struct ZeroShotOptions {
 
 /// A candidate label with its score.
 struct ZeroShotLabel {
-    std::string label;
-    float score = 0;
+    std::string label;  ///< as it was given
+    float score = 0;    ///< from 0 to 1
 };
 
 /// What became of a text.
@@ -43,11 +43,12 @@ public:
     ZeroShotResult classify(const std::string& text, const std::vector<std::string>& labels,
                             const ZeroShotOptions& options = {}) const;
 
+    /// classify() of each text, in order. Errors: those of classify().
     std::vector<ZeroShotResult> classify_batch(const std::vector<std::string>& texts,
                                                const std::vector<std::string>& labels,
                                                const ZeroShotOptions& options = {}) const;
 
-    const TaskModel& task() const noexcept { return classifier_.task(); }
+    const TaskModel& task() const noexcept { return classifier_.task(); }  ///< model and tokenizer
 
 private:
     void choose_labels(const ModelPath& folder, const std::optional<std::string>& entailment);

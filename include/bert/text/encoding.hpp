@@ -12,11 +12,12 @@ BERT_NAMESPACE_BEGIN
 
 /// A half-open range [begin, end) of positions in the text the caller gave.
 struct Span {
-    std::size_t begin = 0;
-    std::size_t end = 0;
+    std::size_t begin = 0;  ///< the first unit
+    std::size_t end = 0;    ///< behind the last unit
 
+    /// Of the same begin and end.
     friend bool operator==(const Span& a, const Span& b) { return a.begin == b.begin && a.end == b.end; }
-    friend bool operator!=(const Span& a, const Span& b) { return !(a == b); }
+    friend bool operator!=(const Span& a, const Span& b) { return !(a == b); }  ///< of another begin or end
 };
 
 /// A tokenized text or pair of texts, ready for BertModel::forward. All vectors have one element per token and follow
@@ -33,8 +34,8 @@ struct Encoding {
     bool truncated = false;                         ///< whether tokens were cut off to respect the maximal length
     std::vector<Encoding> overflowing;              ///< the further windows of a truncated text
 
-    std::size_t size() const noexcept { return ids.size(); }
-    bool empty() const noexcept { return ids.empty(); }
+    std::size_t size() const noexcept { return ids.size(); }  ///< tokens, special ones included
+    bool empty() const noexcept { return ids.empty(); }       ///< whether there is no token
 };
 
 /// What a model needs of a tokenized text: ids without offsets and strings. The text, cut to its length, is the first

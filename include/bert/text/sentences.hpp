@@ -19,7 +19,7 @@ BERT_NAMESPACE_BEGIN
 struct SentenceOptions {
     /// Abbreviations besides the built-in English ones, without their final full stop and in lower case ("bzw", "núm").
     std::vector<std::string> abbreviations;
-    InvalidUtf8 invalid_utf8 = InvalidUtf8::replace;
+    InvalidUtf8 invalid_utf8 = InvalidUtf8::replace;  ///< what becomes of bytes that are not UTF-8
 };
 
 namespace detail {

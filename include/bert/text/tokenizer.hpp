@@ -56,6 +56,7 @@ public:
     /// models. Windows asked for by `options.overflowing` are further ranges of the same vectors; nothing is padded.
     /// Errors: as encode.
     void encode_ids(std::string_view text, const EncodeOptions& options, TokenIds& out) const;
+    /// The ids and types of a pair alone, into `out`, whose memory is used again. Errors: input.
     void encode_ids(std::string_view text, std::string_view pair, const EncodeOptions& options, TokenIds& out) const;
 
     /// The text of ids, put together by the tokenizer's decoder. Ids that stand for nothing are passed over.
@@ -64,18 +65,19 @@ public:
     /// The text of tokens, put together by the tokenizer's decoder.
     std::string decode_tokens(std::vector<std::string> tokens) const;
 
+    /// Nothing for a token that is not in the vocabulary.
     std::optional<std::int32_t> token_to_id(std::string_view token) const;
 
-    std::optional<std::string> id_to_token(std::int32_t id) const;
+    std::optional<std::string> id_to_token(std::int32_t id) const;  ///< nothing for an id that is not in the vocabulary
 
     /// The highest id + 1: the rows an embedding table must have.
     std::size_t vocab_size() const noexcept { return vocab_size_; }
 
-    std::optional<std::int32_t> cls_id() const noexcept { return cls_id_; }
-    std::optional<std::int32_t> sep_id() const noexcept { return sep_id_; }
-    std::optional<std::int32_t> pad_id() const noexcept { return pad_id_; }
-    std::optional<std::int32_t> mask_id() const noexcept { return mask_id_; }
-    std::optional<std::int32_t> unk_id() const noexcept { return unk_id_; }
+    std::optional<std::int32_t> cls_id() const noexcept { return cls_id_; }    ///< of [CLS], or what stands for it
+    std::optional<std::int32_t> sep_id() const noexcept { return sep_id_; }    ///< of [SEP], or what stands for it
+    std::optional<std::int32_t> pad_id() const noexcept { return pad_id_; }    ///< of [PAD], or what stands for it
+    std::optional<std::int32_t> mask_id() const noexcept { return mask_id_; }  ///< of [MASK], or what stands for it
+    std::optional<std::int32_t> unk_id() const noexcept { return unk_id_; }    ///< of [UNK], or what stands for it
 
     /// Number of special tokens added to a text, or to a pair.
     std::size_t num_special_tokens(bool pair) const noexcept { return post_processor_.special_tokens(pair); }
