@@ -1,0 +1,51 @@
+# Runs the vcpkg port as vcpkg does, with stand-ins for vcpkg's functions that do what is checked here: the sources
+# configure with the port's options alone, and what the port moves and copies is there. The library is not compiled.
+# Usage: cmake -DPORT=... -DWORK=... -DGENERATOR=... -P vcpkg.cmake
+cmake_minimum_required(VERSION 3.21)
+file(REMOVE_RECURSE "${WORK}")
+set(CURRENT_PACKAGES_DIR "${WORK}/packages")
+
+function(vcpkg_check_linkage)
+endfunction()
+function(vcpkg_cmake_configure)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "SOURCE_PATH" "OPTIONS")
+    execute_process(COMMAND "${CMAKE_COMMAND}" -S "${arg_SOURCE_PATH}" -B "${WORK}/build" -G "${GENERATOR}"
+                            "-DCMAKE_INSTALL_PREFIX=${CURRENT_PACKAGES_DIR}" -DFETCHCONTENT_FULLY_DISCONNECTED=ON
+                            -DCMAKE_INSTALL_LIBDIR:STRING=lib ${arg_OPTIONS}
+                    ERROR_VARIABLE warnings COMMAND_ERROR_IS_FATAL ANY)
+    if(warnings MATCHES "BERT_[A-Z_]+")
+        message(FATAL_ERROR "the port sets what the project does not know: ${CMAKE_MATCH_0}")
+    endif()
+    file(STRINGS "${WORK}/build/CMakeCache.txt" built REGEX "^BERT_BUILD_[A-Z]+:BOOL=ON")
+    if(built)
+        message(FATAL_ERROR "the port builds more than the library: ${built}")
+    endif()
+endfunction()
+function(vcpkg_cmake_install)
+    execute_process(COMMAND "${CMAKE_COMMAND}" --install "${WORK}/build" --component headers COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+function(vcpkg_cmake_config_fixup)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "PACKAGE_NAME;CONFIG_PATH" "")
+    file(RENAME "${CURRENT_PACKAGES_DIR}/${arg_CONFIG_PATH}" "${CURRENT_PACKAGES_DIR}/share/${arg_PACKAGE_NAME}")
+endfunction()
+function(vcpkg_fixup_pkgconfig)
+endfunction()
+function(vcpkg_install_copyright)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "FILE_LIST")
+    file(COPY_FILE ${arg_FILE_LIST} "${CURRENT_PACKAGES_DIR}/share/copyright")
+endfunction()
+
+file(MAKE_DIRECTORY "${CURRENT_PACKAGES_DIR}/share")
+include("${PORT}/portfile.cmake")
+foreach(file IN ITEMS include/bert/bert.hpp share/bert/bertConfig.cmake share/copyright)
+    if(NOT EXISTS "${CURRENT_PACKAGES_DIR}/${file}")
+        message(FATAL_ERROR "the package lacks ${file}")
+    endif()
+endforeach()
+
+file(READ "${PORT}/vcpkg.json" manifest)
+string(JSON version GET "${manifest}" version)
+file(READ "${CURRENT_PACKAGES_DIR}/share/bert/bertConfigVersion.cmake" config)
+if(NOT config MATCHES "PACKAGE_VERSION \"${version}\"")
+    message(FATAL_ERROR "vcpkg.json has version ${version}, the project another")
+endif()
