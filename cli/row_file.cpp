@@ -184,7 +184,7 @@ void RowFile::finish(std::string_view header, const Checkpoint& done) {
     if (std::fwrite(header.data(), 1, header.size(), file_) != header.size()) fail("could not be written");
     if (std::fflush(file_) != 0 || fsync(fileno(file_)) != 0) fail("could not be written");
     if (std::rename(part_path_.c_str(), path_.c_str()) != 0) fail("could not be renamed");
-    bert::detail::synchronise_folder(path_);
+    bert::detail::synchronise_folder(bert::detail::folder_of(path_));
     if (std::remove(state_path_.c_str()) != 0) fail("its state could not be removed");
     std::fclose(std::exchange(file_, nullptr));
 }

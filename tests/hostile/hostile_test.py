@@ -24,14 +24,10 @@ RESIDENT_ALWAYS = 8 << 20
 
 
 def folder_size(folder):
-    """Bytes of all files, links followed; sparse files count with what they take."""
-    size = 0
-    for directory, _, files in os.walk(folder, followlinks=False):
-        for name in files:
-            path = Path(directory) / name
-            if path.is_file():
-                size += min(path.stat().st_size, path.stat().st_blocks * 512 + 4096)
-    return size
+    """Bytes of all files of a folder, links followed, or of one file; sparse ones count with what they take."""
+    paths = [Path(directory) / name for directory, _, files in os.walk(folder, followlinks=False) for name in files]
+    sizes = [path.stat() for path in paths or [Path(folder)] if path.is_file()]
+    return sum(min(size.st_size, size.st_blocks * 512 + 4096) for size in sizes)
 
 
 def limit(memory, seconds):

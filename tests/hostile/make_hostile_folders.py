@@ -4,9 +4,9 @@ what opening it should come to.
 Usage: make_hostile_folders.py GOLDEN_FOLDER OUTPUT_FOLDER [NAME_PART]
 
 Writes OUTPUT_FOLDER/<case>/model for every case (or those whose name contains NAME_PART) and OUTPUT_FOLDER/cases.json, a
-list of {"name", "folder", "opener", "kind", "message", "unlimited"}: what tests/hostile/open_folder.cpp is called with, the
-kind of bert::Error that is expected (null: it opens and computes; "any": either, whatever the kind) and texts that its
-message has to contain.
+list of {"name", "folder", "opener", "kind", "message", "unlimited"}: what tests/hostile/open_folder.cpp is called with
+("folder" may be a model of one file in it), the kind of bert::Error that is expected (null: it opens and computes;
+"any": either, whatever the kind) and texts that its message has to contain.
 """
 
 import copy
@@ -28,6 +28,7 @@ PROMPTS = "config_sentence_transformers.json"
 LIMITS = "sentence_bert_config.json"
 TOKENIZER = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
+CONVERTED = "model.bert"
 SPECIAL = "special_tokens_map.json"
 ADDED = "added_tokens.json"
 VOCABULARY = "vocab.txt"
@@ -37,8 +38,9 @@ FILE, FORMAT, SHAPE, VOCAB, INPUT, UNSUPPORTED = "file", "format", "shape", "voc
 CASES = []
 
 
-def case(name, change, kind, *message, opener="sentence_encoder", base="sentence", unlimited=False):
-    """One folder: `base` changed by change(folder). `unlimited`: it may take address space as large as its files."""
+def case(name, change, kind, *message, opener="sentence_encoder", base="sentence", unlimited=False, file=""):
+    """One folder: `base` changed by change(folder). `unlimited`: it may take address space as large as its files.
+    `file`: in the folder, what is opened instead of it."""
     assert name not in [known["name"] for known in CASES], name
     CASES.append(
         {
@@ -49,6 +51,7 @@ def case(name, change, kind, *message, opener="sentence_encoder", base="sentence
             "opener": opener,
             "base": base,
             "unlimited": unlimited,
+            "file": file,
         }
     )
 
@@ -261,6 +264,27 @@ def value_at(key, index, value, name=WEIGHTS):
     return tensor(
         key, "data", lambda data: data[: 4 * index] + struct.pack("<f", value) + data[4 * index + 4 :], name
     )
+
+
+def converted(change=None):
+    """Packs the model into one file, as docs/converted-weights.md describes it. change(metadata, tensors) does the
+    harm, before the tensors get their places."""
+
+    def pack(folder):
+        vocabulary = (folder / VOCABULARY).read_text(encoding="utf-8").splitlines()
+        packed = b"".join(token.encode("utf-8") + b"\xff" for token in vocabulary)
+        all_tensors = read_tensors(folder / WEIGHTS)
+        all_tensors |= {f"2_Dense/{name}": value for name, value in read_tensors(folder / DENSE_WEIGHTS).items()}
+        all_tensors["tokenizer.vocabulary"] = ["U8", [len(packed)], packed]
+        files = [CONFIG, MODULES, POOLING, DENSE, LIMITS, TOKENIZER_CONFIG]
+        metadata = {name: (folder / name).read_text(encoding="utf-8") for name in files}
+        metadata |= {VOCABULARY: "", "bert.version": "1", "bert.weights": "f32"}
+        if change:
+            change(metadata, all_tensors)
+        head, data = tensors_header(all_tensors)
+        (folder / CONVERTED).write_bytes(safetensors({"__metadata__": metadata} | head, data))
+
+    return pack
 
 
 def module(index, key, value):
@@ -879,6 +903,61 @@ def add_head_cases():
     case("colbert.query_length_huge", put("artifact.metadata", "query_maxlen", 1 << 28), SHAPE, str(1 << 28), opener="colbert", base="colbert")
 
 
+def add_converted_cases():
+    """Models of one file."""
+
+    def file_case(name, change, kind, *message, **options):
+        case(f"converted.{name}", converted(change), kind, *message, file=CONVERTED, **options)
+
+    def says(key, value):
+        return lambda metadata, tensors: metadata.update({key: value})
+
+    def vocabulary_of(content, dtype="U8"):
+        return lambda metadata, tensors: tensors.update({"tokenizer.vocabulary": [dtype, [len(content)], content]})
+
+    file_case("good", None, None)
+    case("converted.cut", both(converted(), cut(CONVERTED, 1)), FORMAT, CONVERTED, file=CONVERTED)
+    case("converted.header_alone", both(converted(), edit(CONVERTED, lambda c: c[:8])), FORMAT, CONVERTED, file=CONVERTED)
+    case("converted.in_a_folder", converted(), None)
+    file_case("int8_by_name_alone", says("bert.weights", "int8"), FORMAT, CONVERTED, "bert.int8_block")
+    for label, value in {"number": 1, "list": [], "null": None, "object": {}}.items():
+        file_case(f"version_{label}", says("bert.version", value), FORMAT, CONVERTED, "__metadata__")
+    file_case("version_empty", says("bert.version", ""), UNSUPPORTED, CONVERTED)
+    file_case("config_of_another_model", says(CONFIG, '{"model_type": "t5"}'), UNSUPPORTED, "t5")
+    file_case("config_nested", says(CONFIG, '{"a":' * 100_000), FORMAT, CONFIG, "nest")
+    file_case("config_of_empty_objects", says(CONFIG, '{"k":[' + "{}," * 1_000_000 + "{}]}"), SHAPE, CONVERTED)
+    file_case("names_of_files_that_lead_out", says("../../x.json", "{}"), None)
+    file_case("modules_lead_out", says(MODULES, '[{"type": "sentence_transformers.models.Transformer", "path": "../x"}]'), FORMAT, "../x")
+    file_case("many_files", lambda metadata, tensors: metadata.update({f"{i}.json": "" for i in range(100_000)}), None)
+    file_case("vocabulary_empty", vocabulary_of(b""), FORMAT, CONVERTED)
+    file_case("vocabulary_of_floats", vocabulary_of(b"\0" * 4, "F32"), FORMAT, "tokenizer.vocabulary")
+    file_case("vocabulary_without_an_end", vocabulary_of(b"[UNK]\xff[CLS]\xff[SEP]"), FORMAT, CONVERTED, "FF")
+    file_case("vocabulary_of_one_long_token", vocabulary_of(b"x" * 8_000_000 + b"\xff"), VOCAB)
+    file_case("vocabulary_of_ends_alone", vocabulary_of(b"\xff" * 8_000_000), VOCAB)
+    file_case("vocabulary_of_one_word_again", vocabulary_of(b"x\xff" * 4_000_000), VOCAB)
+    file_case("vocabulary_of_absent_tokens", vocabulary_of(b"\xfe\xff" * 4_000_000), VOCAB)
+    file_case("vocabulary_of_many_words", vocabulary_of(b"".join(b"%x\xff" % i for i in range(700_000))), VOCAB)
+    file_case("weights_nan", lambda m, t: t.update({NORM: ["F32", [24], floats(*[float("nan")] * 24)]}), FORMAT, CONVERTED, NORM)
+
+    checked = {"opener": "verified_encoder"}
+    file_case("verification_missing", None, UNSUPPORTED, CONVERTED, "carries no", **checked)
+    good = {"texts": ["cat"], "expected": [[0.0] * 10], "original": [[0.0] * 10]}
+    file_case("verification_of_other_embeddings", says("bert.verification", json.dumps(good)), FORMAT, CONVERTED, "deviate", **checked)
+    file_case("verification_not_looked_at", says("bert.verification", "{"), None)
+    for label, text in {"empty_object": "{}", "list": "[]", "open": "{", "nested": '{"texts":' + "[" * 100_000}.items():
+        file_case(f"verification_{label}", says("bert.verification", text), FORMAT, CONVERTED, **checked)
+    for label, part in {
+        "texts_empty": {"texts": []}, "texts_numbers": {"texts": [1]}, "texts_twice": {"texts": ["cat", "cat"]},
+        "rows_of_none": {"expected": [[]]}, "rows_flat": {"expected": [1.0] * 10}, "rows_huge": {"expected": [[1e300] * 10]},
+        "rows_of_texts": {"original": [["1"] * 10]}, "rows_missing": {"original": None},
+    }.items():
+        file_case(f"verification_{label}", says("bert.verification", json.dumps(good | part)), FORMAT, CONVERTED, **checked)
+    wider = good | {"expected": [[0.0] * 11]}
+    file_case("verification_of_another_width", says("bert.verification", json.dumps(wider)), FORMAT, CONVERTED, "deviate", **checked)
+    many = good | {"texts": [""] * 1_000_000}
+    file_case("verification_of_many_texts", says("bert.verification", json.dumps(many)), FORMAT, CONVERTED, **checked)
+
+
 def add_folder_cases():
     case("folder.empty", lambda f: [remove(p.name)(f) for p in list(f.iterdir())] and None, FILE)
     case("folder.empty_bert_model", lambda f: [remove(p.name)(f) for p in list(f.iterdir())] and None, FILE, CONFIG, opener="bert_model")
@@ -914,6 +993,7 @@ def main():
     add_module_cases()
     add_tokenizer_cases()
     add_head_cases()
+    add_converted_cases()
     add_folder_cases()
     bases = make_bases(golden)
     listed = []
@@ -925,7 +1005,7 @@ def main():
             shutil.copytree(source, folder, dirs_exist_ok=True)
         one["change"](folder)
         listed.append({k: one[k] for k in ("name", "opener", "kind", "message", "unlimited")}
-                      | {"folder": str(folder)})
+                      | {"folder": str(folder / one["file"])})
     (output / "cases.json").write_text(json.dumps(listed, indent=1))
     print(f"{len(listed)} folders in {output}")
 

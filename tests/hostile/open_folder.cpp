@@ -52,6 +52,13 @@ const std::map<std::string_view, Opener>& openers() {
         {"sentence_encoder", opener<bert::SentenceEncoder, bert::SentenceEncoderOptions>([](const auto& task) {
              require_finite(task.encode({text, "", std::string(2000, 'x') + text}).reshaped());
          })},
+        {"verified_encoder",
+         [](const Path& folder, const bert::LoadOptions& load) {
+             bert::SentenceEncoderOptions options;
+             options.load = load;
+             options.verify = true;
+             require_finite(bert::SentenceEncoder(folder, options).encode({text}).reshaped());
+         }},
         {"bert_model",
          [](const Path& folder, const bert::LoadOptions& load) {
              const auto model = bert::BertModel<float>::load(folder, load);

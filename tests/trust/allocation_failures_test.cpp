@@ -1,19 +1,14 @@
 // Memory that runs out at every single allocation: loading, encoding and computing then throw, nothing is left behind,
 // and everything that was there before works on.
 #include "allocations.hpp"
-#include "models.hpp"
+#include "every_task.hpp"
 
-#include <bert/core/thread_pool.hpp>
-#include <bert/model/any_bert_model.hpp>
-#include <bert/tasks/fill_mask.hpp>
-#include <bert/tasks/sentence_encoder.hpp>
-#include <bert/text/tokenizer.hpp>
+#include <bert/bert.hpp>
 
 #include <gtest/gtest.h>
 
 #include <cstddef>
 #include <new>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,17 +31,21 @@ void expect_out_of_memory(std::size_t number) {
 
 /// Lets every allocation of `call` fail in turn and expects that nothing of what it allocated is left each time, and
 /// that `still_works` holds then.
-/// `kept`: bytes that the call may keep for the next one.
+/// `kept`: bytes that the call may keep for the next one. `step`: 2 lets every other allocation fail, and so on.
 template <class Call, class Check>
-std::size_t expect_usable_after_every_failure(const Call& call, const Check& still_works, std::size_t kept = 4096) {
+std::size_t expect_usable_after_every_failure(const Call& call, const Check& still_works, std::size_t kept = 4096,
+                                              std::size_t step = 1) {
     call();  // what is made once stays
     const std::size_t live = Allocations::live_bytes;
-    return bert_test::with_every_allocation_failing(call, [&](std::size_t number) {
-        expect_out_of_memory(number);
-        EXPECT_LE(Allocations::live_bytes, live + kept) << "left behind after allocation " << number;
-        // Checking takes longer than failing.
-        if (number % 16 == 0) still_works();
-    });
+    return bert_test::with_every_allocation_failing(
+        call,
+        [&](std::size_t number) {
+            expect_out_of_memory(number);
+            EXPECT_LE(Allocations::live_bytes, live + kept) << "left behind after allocation " << number;
+            // Checking takes longer than failing.
+            if (number / step % 16 == 0) still_works();
+        },
+        step);
 }
 
 TEST(AllocationFailures, OfLoadingATokenizer) {
@@ -133,32 +132,68 @@ TEST(AllocationFailures, OfForwardPassesOnThreads) {
     same();
 }
 
-TEST(AllocationFailures, OfTasks) {
-    const bert_test::TempFolder sentence;
-    bert_test::assemble_sentence_model("dense_tanh", sentence.path());
-    bert::SentenceEncoderOptions options;
-    options.threads = 2;
-    const bert::SentenceEncoder encoder(sentence.path(), options);
-    const std::vector<std::string> texts = {"The cat sat.", "", "A dog runs fast on the mat. A dog runs fast."};
-    bert::EmbedOptions call;
-    call.long_text = bert::LongText::average_windows;
-    call.token_budget = 16;
-    const bert::Matrix expected = encoder.encode(texts, call);
-    const auto same = [&] { EXPECT_TRUE(bert_test::same_bits(encoder.encode(texts, call), expected)); };
-    const auto embed = [&] {
-        encoder.shrink();
-        encoder.embed(texts, call);
-    };
-    EXPECT_GT(expect_usable_after_every_failure(embed, same), 20u);
-    same();
+/// What every task does: opening it, and a call of it.
+class AllocationFailuresOf : public testing::TestWithParam<bert_test::TaskCase> {};
 
-    const GoldenFolder folder("heads/masked_lm");
-    bert::TaskOptions task_options;
-    task_options.threads = 2;
-    const bert::FillMask task(folder.path(), task_options);
-    const auto fill = [&] { return task.fill("The cat [MASK] on the mat.").masks.at(0).candidates.at(0).sequence; };
-    const std::string filled = fill();
-    EXPECT_GT(expect_usable_after_every_failure([&] { fill(); }, [&] { EXPECT_EQ(fill(), filled); }), 20u);
+TEST_P(AllocationFailuresOf, ATask) {
+    const bert_test::TaskCase& task = GetParam();
+    const GoldenFolder folder(task.folder, task.overlay ? task.overlay : "");
+    // One thread: others get their memory when they get to work, which may be late.
+    const bert_test::OpenedTask opened = task.open(folder.path(), 1);
+    const auto result = [&] {
+        bert_test::Bytes bytes;
+        opened(bytes);
+        return bytes.text();
+    };
+    const std::string expected = result();
+    const auto same = [&] { EXPECT_EQ(result(), expected); };
+    // Most of opening is the same for all tasks, and done one by one above: every seventh is enough.
+    EXPECT_GT(expect_usable_after_every_failure([&] { task.open(folder.path(), 2); }, same, 4096, 7), 100u);
+    EXPECT_GT(expect_usable_after_every_failure([&] { (void)result(); }, same), 20u);
+    same();
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, AllocationFailuresOf, testing::ValuesIn(bert_test::every_task()),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+TEST(AllocationFailures, OfLoadingModelsOfOneFile) {
+    const bert_test::TempFolder target;
+    const auto converted = target.path() / "model.bert";
+    bert::convert_model(bert_test::data_dir() / "models/sentence/transformer", converted, bert::StorageType::int8);
+    for (const bert_test::fs::path& file : {converted, bert_test::data_dir() / "gguf" / "q8_0.gguf"}) {
+        const auto load = [&] { const bert::SentenceEncoder encoder(file); };
+        EXPECT_GT(expect_usable_after_every_failure(load, [] {}), 100u);
+    }
+}
+
+TEST(AllocationFailures, OfSavingATrainedHead) {
+    const GoldenFolder folder("heads/classifier");
+    const bert_test::TempFolder target;
+    const bert::HeadTrainer trainer(folder.path());
+    bert::TrainedHead head;
+    head.labels = {"cat", "dog"};
+    const auto hidden = trainer.model().config().hidden_size;
+    head.pooler_weight = bert::Matrix::Identity(hidden, hidden);
+    head.pooler_bias = bert::Vector<float>::Zero(hidden);
+    head.weight = bert::Matrix::Ones(2, hidden);
+    head.bias = bert::Vector<float>::Zero(2);
+    const auto saved = target.path() / "head";
+    const auto save = [&] { trainer.save(head, saved); };
+    EXPECT_GT(expect_usable_after_every_failure(save, [] {}), 100u);
+    EXPECT_EQ(bert::TextClassifier(saved).labels(), head.labels);
+}
+
+TEST(AllocationFailures, OfConverting) {
+    const GoldenFolder folder("models/sentence/transformer");
+    const bert_test::TempFolder target;
+    const auto file = target.path() / "model.bert";
+    const auto convert = [&] {
+        bert::convert_model(folder.path(), file, bert::StorageType::int8);
+        bert_test::fs::remove(file);
+    };
+    // A file is there as a whole or not at all, and nothing else is.
+    const auto nothing = [&] { EXPECT_TRUE(bert_test::fs::is_empty(target.path())); };
+    EXPECT_GT(expect_usable_after_every_failure(convert, nothing, 4096, 37), 1000u);
 }
 
 }  // namespace

@@ -25,12 +25,12 @@ std::size_t allocations_of(const Call& call) {
     return Allocations::count - before;
 }
 
-/// Runs `call` again and again, the first allocation failing, then the second, and so on, until it comes back without
-/// having met a failure. What it throws then is up to `failed`, which is called with the number of the allocation.
-/// Returns the number of failures.
+/// Runs `call` again and again, the first allocation failing, then the second (or the next that is `step` further), and
+/// so on, until it comes back without having met a failure. What it throws then is up to `failed`, which is called with
+/// the number of the allocation. Returns the number of the one that was not met.
 template <class Call, class Failed>
-std::size_t with_every_allocation_failing(const Call& call, const Failed& failed) {
-    for (std::size_t number = 0;; ++number) {
+std::size_t with_every_allocation_failing(const Call& call, const Failed& failed, std::size_t step = 1) {
+    for (std::size_t number = 0;; number += step) {
         Allocations::fail_after = number;
         bool threw = false;
         try {

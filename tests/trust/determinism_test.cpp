@@ -24,14 +24,16 @@ struct KnownText {
     bert::Matrix alone;
 };
 
-void expect_the_same_in_any_batch(bert::WeightType type, const bert_test::ModelSizes& sizes, std::uint32_t seed) {
+/// Draws batches of texts of up to `most_tokens` tokens and compares each text's rows with those it gets alone.
+void expect_the_same_in_any_batch(bert::WeightType type, const bert_test::ModelSizes& sizes, std::size_t most_tokens,
+                                  std::size_t batches, std::uint32_t seed) {
     const bert_test::TempFolder folder;
     bert_test::write_random_model(folder.path(), sizes, seed);
     const auto model = bert::AnyBertModel::load(folder.path(), type);
     Random random(seed);
     std::vector<KnownText> known(150);
     for (KnownText& text : known) {
-        text.ids = bert_test::random_ids(random, 1 + random.below(90), static_cast<std::size_t>(sizes.vocab));
+        text.ids = bert_test::random_ids(random, 1 + random.below(most_tokens), static_cast<std::size_t>(sizes.vocab));
         bert::Batch batch;
         batch.add(text.ids.data(), nullptr, text.ids.size());
         text.alone = model.forward(batch).last_hidden_state;
@@ -40,7 +42,6 @@ void expect_the_same_in_any_batch(bert::WeightType type, const bert_test::ModelS
     std::deque<bert::ThreadPool> pools;
     std::deque<bert::Workspace> workspaces;
     for (const unsigned threads : {1u, 2u, 3u, 5u}) workspaces.emplace_back(&pools.emplace_back(threads));
-    const std::size_t batches = bert_test::rounds(300, 10'000);
     for (std::size_t round = 0; round < batches; ++round) {
         bert::Batch batch;
         std::vector<std::size_t> chosen;
@@ -63,7 +64,7 @@ void expect_the_same_in_any_batch(bert::WeightType type, const bert_test::ModelS
 class Determinism : public testing::TestWithParam<bert::WeightType> {};
 
 TEST_P(Determinism, OfForwardPasses) {
-    expect_the_same_in_any_batch(GetParam(), {}, 11);
+    expect_the_same_in_any_batch(GetParam(), {}, 90, bert_test::rounds(300, 10'000), 11);
 }
 
 TEST_P(Determinism, OfForwardPassesOfAModelOfOddSizes) {
@@ -72,7 +73,17 @@ TEST_P(Determinism, OfForwardPassesOfAModelOfOddSizes) {
     odd.heads = 3;
     odd.inner = 71;
     odd.layers = 1;
-    expect_the_same_in_any_batch(GetParam(), odd, 12);
+    expect_the_same_in_any_batch(GetParam(), odd, 90, bert_test::rounds(300, 10'000), 12);
+}
+
+TEST_P(Determinism, OfTenThousandBatches) {
+    bert_test::ModelSizes small;
+    small.hidden = 16;
+    small.heads = 2;
+    small.inner = 20;
+    small.layers = 1;
+    small.positions = 20;
+    expect_the_same_in_any_batch(GetParam(), small, 20, 10'000, 14);
 }
 
 TEST_P(Determinism, OfSentenceEmbeddings) {

@@ -1,7 +1,7 @@
 // Many threads over one model, one tokenizer and one object of every task; processes that fork; exceptions of the
 // caller's callbacks; pools that go, and pools of the caller's own. Run under the thread sanitizer by the preset
 // "tsan".
-#include "models.hpp"
+#include "every_task.hpp"
 
 #include <bert/bert.hpp>
 
@@ -30,37 +30,13 @@
 
 namespace {
 
+using bert_test::Bytes;
 using bert_test::GoldenFolder;
+using bert_test::masked_text;
+using bert_test::short_texts;
 using bert_test::TempFolder;
 
 constexpr std::size_t thread_count = 8;
-
-/// Everything that a call gave, as bytes to compare.
-class Bytes {
-public:
-    Bytes& operator<<(const bert::Matrix& matrix) {
-        return append(matrix.data(), static_cast<std::size_t>(matrix.size()) * sizeof(float));
-    }
-    Bytes& operator<<(const std::string& text) { return append(text.data(), text.size()); }
-    template <class T>
-    std::enable_if_t<std::is_arithmetic_v<T>, Bytes&> operator<<(T value) {
-        return append(&value, sizeof value);
-    }
-    template <class T>
-    Bytes& operator<<(const std::vector<T>& values) {
-        for (const T& value : values) *this << value;
-        return *this;
-    }
-
-    const std::string& text() const { return text_; }
-
-private:
-    Bytes& append(const void* data, std::size_t size) {
-        text_.append(static_cast<const char*>(data), size).append("|");
-        return *this;
-    }
-    std::string text_;
-};
 
 /// Calls `call` once alone and then on eight threads at once, several times each: all give the same bytes.
 template <class Call>
@@ -83,23 +59,15 @@ void expect_the_same_on_threads(const Call& call) {
     EXPECT_EQ(wrong, 0u);
 }
 
-bert::TaskOptions three_threads() {
-    bert::TaskOptions options;
-    options.threads = 3;
-    options.token_budget = 24;  // several steps a call
-    return options;
-}
-
-const std::string cat = "The cat [MASK] on the mat.";
-const std::vector<std::string> texts = {"The cat sat on the mat.", "A dog runs fast.", "", "unaffable \u4E2D\u6587"};
-
 TEST(Threads, ShareATokenizer) {
     const GoldenFolder folder("models/sentence/transformer");
     const auto tokenizer = bert::Tokenizer::load(folder.path());
     bert::ThreadPool pool(3);
     expect_the_same_on_threads([&](Bytes& bytes) {
-        for (const auto& encoding : tokenizer.encode_batch(texts, {}, &pool)) bytes << encoding.ids << encoding.tokens;
-        bytes << tokenizer.decode(tokenizer.encode(cat, texts[1]).ids);
+        for (const auto& encoding : tokenizer.encode_batch(short_texts, {}, &pool)) {
+            bytes << encoding.ids << encoding.tokens;
+        }
+        bytes << tokenizer.decode(tokenizer.encode(masked_text, short_texts[1]).ids);
     });
 }
 
@@ -119,87 +87,16 @@ TEST(Threads, ShareAModelOfEachTypeOfWeights) {
     }
 }
 
-TEST(Threads, ShareASentenceEncoderAndWhatStandsOnIt) {
-    const TempFolder folder;
-    bert_test::assemble_sentence_model("dense_tanh", folder.path());
-    bert::SentenceEncoderOptions options;
-    options.threads = 3;
-    const auto encoder = std::make_shared<const bert::SentenceEncoder>(folder.path(), options);
-    expect_the_same_on_threads([&](Bytes& bytes) {
-        const bert::Matrix rows = encoder->encode(texts);
-        bytes << rows << encoder->similarity(rows, rows);
-        for (const auto& hits : bert::semantic_search(rows, rows)) {
-            for (const auto& hit : hits) bytes << hit.score;
-        }
-        for (const auto& pair : bert::paraphrase_mining(rows)) bytes << pair.score;
-        encoder->shrink();
-    });
+class ThreadsSharing : public testing::TestWithParam<bert_test::TaskCase> {};
+
+TEST_P(ThreadsSharing, ATask) {
+    const bert_test::TaskCase& task = GetParam();
+    const GoldenFolder folder(task.folder, task.overlay ? task.overlay : "");
+    expect_the_same_on_threads(task.open(folder.path(), 3));
 }
 
-TEST(Threads, ShareEveryTaskOfAHead) {
-    const GoldenFolder masked("heads/masked_lm");
-    const bert::FillMask fill_mask(masked.path(), three_threads());
-    expect_the_same_on_threads([&](Bytes& bytes) {
-        const auto filled = fill_mask.fill(cat);
-        for (const auto& candidate : filled.masks.at(0).candidates) bytes << candidate.score;
-        bytes << fill_mask.perplexity(texts[0]).perplexity;
-    });
-    const GoldenFolder pretraining("heads/pretraining");
-    const bert::NextSentence next_sentence(pretraining.path(), three_threads());
-    expect_the_same_on_threads([&](Bytes& bytes) { bytes << next_sentence.score(texts[0], texts[1]).probability; });
-    const GoldenFolder answering("heads/question_answering");
-    const bert::QuestionAnswering question_answering(answering.path(), three_threads());
-    expect_the_same_on_threads([&](Bytes& bytes) {
-        for (const auto& answer : question_answering.answer("Who sat?", texts[0]).answers) bytes << answer.score;
-    });
-    const GoldenFolder classifier("heads/classifier");
-    const bert::TextClassifier text_classifier(classifier.path(), three_threads());
-    expect_the_same_on_threads([&](Bytes& bytes) { bytes << text_classifier.classify(texts[0]).logits; });
-    const GoldenFolder tokens("heads/token_classifier");
-    const bert::TokenClassifier token_classifier(tokens.path(), three_threads());
-    expect_the_same_on_threads([&](Bytes& bytes) {
-        for (const auto& entity : token_classifier.classify(texts[0]).entities) bytes << entity.score << entity.label;
-    });
-    const GoldenFolder cross_encoder("heads/single_label", "heads/cross_encoder");
-    const bert::Reranker reranker(cross_encoder.path(), three_threads());
-    expect_the_same_on_threads([&](Bytes& bytes) {
-        bytes << reranker.score({{texts[0], texts[1]}, {texts[1], texts[3]}}).scores;
-    });
-    const GoldenFolder sparse("heads/masked_lm", "heads/sparse_sum");
-    const bert::Splade splade(sparse.path(), three_threads());
-    expect_the_same_on_threads([&](Bytes& bytes) {
-        for (const auto& vector : splade.encode_document(texts)) bytes << vector.values << vector.ids;
-    });
-    const GoldenFolder late("heads/colbert");
-    const bert::Colbert colbert(late.path(), three_threads());
-    expect_the_same_on_threads([&](Bytes& bytes) {
-        bytes << colbert.scores(colbert.encode_query({texts[0]}), colbert.encode_document(texts));
-    });
-}
-
-TEST(Threads, ShareGenerators) {
-    bert::GenerationOptions beams;
-    beams.num_beams = 2;
-    beams.max_new_tokens = 4;
-    const GoldenFolder causal("decoders/causal_lm");
-    bert::LanguageModelOptions options;
-    options.threads = 3;
-    const bert::CausalLM causal_lm(causal.path(), options);
-    expect_the_same_on_threads([&](Bytes& bytes) {
-        const auto results = causal_lm.generate({texts[0], texts[1]}, beams);
-        for (const auto& sequence : results.at(1)) {
-            bytes << sequence.text << sequence.score;
-        }
-    });
-    const GoldenFolder pair("decoders/seq2seq");
-    bert::Seq2SeqOptions pair_options;
-    pair_options.threads = 3;
-    const bert::Seq2Seq seq2seq(pair.path(), pair_options);
-    expect_the_same_on_threads([&](Bytes& bytes) {
-        const auto results = seq2seq.generate({texts[0]}, beams);
-        for (const auto& sequence : results.sequences.at(0)) bytes << sequence.tokens;
-    });
-}
+INSTANTIATE_TEST_SUITE_P(Every, ThreadsSharing, testing::ValuesIn(bert_test::every_task()),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 // ------------------------------------------------------------------------------------------------------------- forks
 
@@ -223,7 +120,7 @@ TEST(Fork, AChildComputesOnAndDestroysWhatItsParentOpened) {
     bert::SentenceEncoderOptions options;
     options.threads = 3;
     auto encoder = std::make_unique<bert::SentenceEncoder>(folder.path(), options);
-    const std::vector<std::string> many(40, cat);
+    const std::vector<std::string> many(40, masked_text);
     const bert::Matrix expected = encoder->encode(many);  // the pool has its threads by now
     const auto same = [&] { return bert_test::same_bits(encoder->encode(many), expected); };
     EXPECT_TRUE(holds_in_a_child(same));
@@ -276,7 +173,7 @@ TEST(Callbacks, WhatTheyThrowReachesTheCallerAndEverythingWorksOn) {
                                           for (auto& thread : threads) thread.join();
                                       }};
     const bert::SentenceEncoder encoder(folder.path(), options);
-    const std::vector<std::string> many(30, cat);
+    const std::vector<std::string> many(30, masked_text);
     bert::EmbedOptions call;
     call.token_budget = 64;
     const bert::Matrix expected = encoder.encode(many, call);
@@ -300,14 +197,14 @@ TEST(Callbacks, OfGenerationMayThrow) {
     const bert::CausalLM model(folder.path());
     bert::GenerationOptions options;
     options.max_new_tokens = 6;
-    const auto expected = model.generate({texts[0]}, options).at(0).at(0).tokens;
+    const auto expected = model.generate({short_texts[0]}, options).at(0).at(0).tokens;
     bert::GenerationOptions interrupted = options;
     interrupted.on_token = [](const auto&...) { throw Interrupted(); };
-    EXPECT_THROW(model.generate({texts[0]}, interrupted), Interrupted);
+    EXPECT_THROW(model.generate({short_texts[0]}, interrupted), Interrupted);
     interrupted = options;
     interrupted.progress = [](const auto&...) { throw Interrupted(); };
-    EXPECT_THROW(model.generate({texts[0]}, interrupted), Interrupted);
-    EXPECT_EQ(model.generate({texts[0]}, options).at(0).at(0).tokens, expected);
+    EXPECT_THROW(model.generate({short_texts[0]}, interrupted), Interrupted);
+    EXPECT_EQ(model.generate({short_texts[0]}, options).at(0).at(0).tokens, expected);
 }
 
 TEST(Callbacks, ATaskThatThrowsOnAnyThreadEndsTheRunAlone) {
@@ -342,7 +239,7 @@ TEST(Destruction, OfAnEncoderWhoseCallsCameFromManyThreads) {
     for (int i = 0; i < 5; ++i) {
         const auto encoder = std::make_unique<bert::SentenceEncoder>(folder.path(), options);
         std::vector<std::thread> threads;
-        for (std::size_t t = 0; t < thread_count; ++t) threads.emplace_back([&] { encoder->encode(texts); });
+        for (std::size_t t = 0; t < thread_count; ++t) threads.emplace_back([&] { encoder->encode(short_texts); });
         for (auto& thread : threads) thread.join();
     }
 }
@@ -433,7 +330,7 @@ TEST(NestedUse, FromTheCallersOwnPoolNeitherDeadlocksNorOversubscribes) {
                                           });
                                       }};
     const bert::SentenceEncoder encoder(folder.path(), options);
-    const std::vector<std::string> many(30, cat);
+    const std::vector<std::string> many(30, masked_text);
     const bert::Matrix expected = encoder.encode(many);
     std::atomic<std::size_t> same{0};
     for (int round = 0; round < 5; ++round) {

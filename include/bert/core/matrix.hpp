@@ -30,4 +30,15 @@ using ConstRows = Eigen::Ref<const RowMatrix<T>>;
 template <class T>
 using Rows = Eigen::Ref<RowMatrix<T>>;
 
+namespace detail {
+
+/// Gives a matrix another size, or leaves it as it was where memory runs out. Eigen's resize() frees what there was
+/// before it asks for more: where that fails, the matrix frees it again at its end. Values become undefined.
+template <class T>
+void resize(RowMatrix<T>& matrix, Index rows, Index cols) {
+    if (matrix.rows() != rows || matrix.cols() != cols) matrix = RowMatrix<T>(rows, cols);
+}
+
+}  // namespace detail
+
 BERT_NAMESPACE_END

@@ -13,8 +13,12 @@ BERT_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// Makes the name of a new file last as its content does. Not every file system can; the file is complete either way.
-void synchronise_folder(const std::filesystem::path& file) noexcept;
+/// The folder that a file is in.
+std::filesystem::path folder_of(const std::filesystem::path& file);
+
+/// Makes the names of new files in a folder last as their content does. Not every file system can; the files are
+/// complete either way.
+void synchronise_folder(const std::filesystem::path& folder) noexcept;
 
 /// Writes beside `path` and takes its place in commit(), after the bytes have reached the disk. Without commit()
 /// nothing is left behind and a file that was there stays as it was.

@@ -20,11 +20,14 @@ BERT_NAMESPACE_BEGIN
 
 namespace detail {
 
-BERT_INLINE void synchronise_folder(const std::filesystem::path& file) noexcept {
+BERT_INLINE std::filesystem::path folder_of(const std::filesystem::path& file) {
+    return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+}
+
+BERT_INLINE void synchronise_folder(const std::filesystem::path& folder) noexcept {
 #if defined(_WIN32)
-    (void)file;
+    (void)folder;
 #else
-    const std::string folder = file.has_parent_path() ? file.parent_path().string() : ".";
     const int descriptor = open(folder.c_str(), O_RDONLY);
     if (descriptor < 0) return;
     (void)fsync(descriptor);
@@ -47,6 +50,7 @@ BERT_INLINE void AtomicFile::write(const void* bytes, std::size_t count) {
 }
 
 BERT_INLINE void AtomicFile::commit() {
+    const std::filesystem::path folder = folder_of(path_);
     if (std::fflush(file_) != 0 || !synchronise(file_)) fail("could not be written");
     if (std::fclose(std::exchange(file_, nullptr)) != 0) {
         remove();
@@ -58,7 +62,7 @@ BERT_INLINE void AtomicFile::commit() {
         remove();
         detail::fail(ErrorKind::file, path_, ": could not be replaced: ", ec.message());
     }
-    synchronise_folder(path_);
+    synchronise_folder(folder);
 }
 
 BERT_INLINE void AtomicFile::fail(const char* what) const {

@@ -53,10 +53,10 @@ public:
 
     /// tokenizer_config.json. GGUF does not say whether letters are lowered: they are, with accents taken off, where no
     /// token has a capital letter.
-    Json settings() const;
+    JsonDocument settings() const;
 
     /// added_tokens.json.
-    const Json& added_tokens() const { return user_defined_; }
+    const JsonDocument& added_tokens() const { return user_defined_; }
 
 private:
     // Of llama.cpp.
@@ -74,7 +74,7 @@ private:
     const GgufMetadata& metadata_;
     std::vector<TokenizerConfig::VocabularyEntry> entries_;
     std::vector<std::string> controls_;
-    JsonDocument user_defined_ = Json::object();
+    JsonDocument user_defined_;
 };
 
 }  // namespace detail

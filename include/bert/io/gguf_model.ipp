@@ -78,8 +78,9 @@ BERT_INLINE GgufVocabulary::GgufVocabulary(const GgufMetadata& metadata) : metad
     }
 }
 
-BERT_INLINE Json GgufVocabulary::settings() const {
-    Json json = {{"do_lower_case", !has_capitals()}};
+BERT_INLINE JsonDocument GgufVocabulary::settings() const {
+    JsonDocument json;
+    json["do_lower_case"] = !has_capitals();
     std::vector<std::string> others = controls_;
     const auto name = [&](const char* key, std::initializer_list<const char*> ids, const char* fallback) {
         std::string token = fallback;
@@ -185,17 +186,19 @@ BERT_INLINE JsonDocument gguf_config(const GgufMetadata& metadata, const std::ma
     if (metadata.find_value<bool>("bert.attention.causal", "true or false").value_or(false)) {
         fail(ErrorKind::unsupported, metadata.path(), ": \"bert.attention.causal\" is true: this is no encoder");
     }
-    return Json{{"model_type", "bert"},
-                {"architectures", {"BertModel"}},
-                {"hidden_act", "gelu"},
-                {"vocab_size", rows("embeddings.word_embeddings.weight")},
-                {"type_vocab_size", rows("embeddings.token_type_embeddings.weight")},
-                {"max_position_embeddings", rows("embeddings.position_embeddings.weight")},
-                {"hidden_size", metadata.integer("bert.embedding_length", 1, limit)},
-                {"num_hidden_layers", metadata.integer("bert.block_count", 1, limit)},
-                {"num_attention_heads", metadata.integer("bert.attention.head_count", 1, limit)},
-                {"intermediate_size", metadata.integer("bert.feed_forward_length", 1, limit)},
-                {"layer_norm_eps", *epsilon}};
+    JsonDocument json;
+    json["model_type"] = "bert";
+    json["hidden_act"] = "gelu";
+    json["vocab_size"] = rows("embeddings.word_embeddings.weight");
+    json["type_vocab_size"] = rows("embeddings.token_type_embeddings.weight");
+    json["max_position_embeddings"] = rows("embeddings.position_embeddings.weight");
+    json["hidden_size"] = metadata.integer("bert.embedding_length", 1, limit);
+    json["num_hidden_layers"] = metadata.integer("bert.block_count", 1, limit);
+    json["num_attention_heads"] = metadata.integer("bert.attention.head_count", 1, limit);
+    json["intermediate_size"] = metadata.integer("bert.feed_forward_length", 1, limit);
+    json["layer_norm_eps"] = *epsilon;
+    json["architectures"] = std::vector<std::string>{"BertModel"};
+    return json;
 }
 
 /// The files of sentence-transformers for the pooling that the file names: vectors are scaled to unit length, as
@@ -208,12 +211,10 @@ BERT_INLINE void add_pooling(const GgufMetadata& metadata, std::map<std::string,
         fail(ErrorKind::unsupported, metadata.path(), ": \"bert.pooling_type\" ", pooling,
              "; supported are 0 (none), 1 (mean), 2 (cls) and 3 (last)");
     }
-    const std::string package = "sentence_transformers.models.";
-    files["modules.json"] = Json::array({{{"type", package + "Transformer"}, {"path", ""}},
-                                         {{"type", package + "Pooling"}, {"path", "1_Pooling"}},
-                                         {{"type", package + "Normalize"}, {"path", "2_Normalize"}}})
-                                .dump();
-    files["1_Pooling/config.json"] = Json{{"pooling_mode", modes[pooling]}}.dump();
+    files["modules.json"] = R"([{"type": "sentence_transformers.models.Transformer", "path": ""},)"
+                            R"({"type": "sentence_transformers.models.Pooling", "path": "1_Pooling"},)"
+                            R"({"type": "sentence_transformers.models.Normalize", "path": "2_Normalize"}])";
+    files["1_Pooling/config.json"] = R"({"pooling_mode": ")" + std::string(modes[pooling]) + R"("})";
 }
 
 }  // namespace detail

@@ -38,9 +38,20 @@ inline void take_apart(Json& json) noexcept {
     }
 }
 
-/// A whole document.
+/// Takes a member out of an object, where it has it.
+inline void erase(Json& object, const char* key) noexcept {
+    const auto member = object.find(key);
+    if (member == object.end()) return;
+    take_apart(*member);
+    object.erase(member);
+}
+
+/// A whole document. One that is made here starts as an object and gets its members one by one, objects in it as
+/// Json::object(): a list of members in braces would leave values behind for the library's destructor, and a null that
+/// becomes an object by its first member is broken where memory runs out.
 class JsonDocument : public Json {
 public:
+    JsonDocument() : Json(Json::object()) {}
     JsonDocument(Json&& json) noexcept : Json(std::move(json)) {}
     JsonDocument(JsonDocument&&) = default;
     JsonDocument& operator=(JsonDocument&& other) noexcept {

@@ -53,19 +53,19 @@ BERT_INLINE std::vector<NewTensor> encoder_tensors(const Checkpoint& checkpoint)
 BERT_INLINE JsonDocument head_config_json(const ModelPath& source, const HeadConfig& head) {
     JsonDocument json = read_json_object(source / "config.json");
     for (const char* stale : {"_name_or_path", "torch_dtype", "problem_type", "num_labels", "finetuning_task"}) {
-        json.erase(stale);
+        erase(json, stale);
     }
     json["model_type"] = "bert";
-    json["architectures"] = {head.architecture};
+    erase(json, "architectures");
+    json["architectures"] = std::vector<std::string>{head.architecture};
     json["dtype"] = "float32";
-    Json names = Json::object();
-    Json ids = Json::object();
+    for (const char* map : {"id2label", "label2id"}) erase(json, map);
+    Json& names = json["id2label"] = Json::object();
+    Json& ids = json["label2id"] = Json::object();
     for (std::size_t i = 0; i < head.labels.size(); ++i) {
         names[std::to_string(i)] = head.labels[i];
         ids[head.labels[i]] = i;
     }
-    json["id2label"] = std::move(names);
-    json["label2id"] = std::move(ids);
     json["num_labels"] = head.labels.size();
     if (head.problem_type) json["problem_type"] = *head.problem_type;
     return json;
@@ -79,8 +79,8 @@ BERT_INLINE std::string tokenizer_file(const ModelPath& folder, const std::strin
     const auto entries = unpack_vocabulary(folder.archive()->vocabulary, folder.archive()->path);
     if (name == "tokenizer.json") {
         JsonDocument json = parse_json_object(text, folder / name);
-        Json& vocabulary = json["model"]["vocab"];
-        vocabulary = Json::object();
+        erase(json["model"], "vocab");
+        Json& vocabulary = json["model"]["vocab"] = Json::object();
         for (const auto& [token, id] : entries) vocabulary[token] = id;
         return json.dump(-1, ' ', false, Json::error_handler_t::replace);
     }

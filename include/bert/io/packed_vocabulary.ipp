@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 BERT_NAMESPACE_BEGIN
 
@@ -34,13 +35,25 @@ BERT_INLINE std::vector<TokenizerConfig::VocabularyEntry> unpack_vocabulary(std:
         fail(ErrorKind::format, path, ": the packed vocabulary should end with the byte FF");
     }
     std::vector<TokenizerConfig::VocabularyEntry> entries;
-    entries.reserve(static_cast<std::size_t>(std::count(packed.begin(), packed.end(), token_end)));
+    // An entry takes many times the bytes of a short token: only those are made room for that are there.
+    const auto ends_token = [&](std::size_t i) {
+        return packed[i] == token_end && i > 0 && packed[i - 1] != token_end && packed[i - 1] != no_token;
+    };
+    std::size_t count = 1;
+    for (std::size_t i = 0; i < packed.size(); ++i) count += ends_token(i) ? 1 : 0;
+    entries.reserve(count);
     std::int32_t id = 0;
+    std::optional<std::int32_t> empty;  // of equal tokens the last counts
     for (std::size_t begin = 0; begin < packed.size(); ++id) {
         const std::size_t end = packed.find(token_end, begin);
         const std::string_view token = packed.substr(begin, end - begin);
-        if (token != std::string_view(&no_token, 1)) entries.push_back({std::string(token), id});
+        if (token.empty()) empty = id;
+        else if (token != std::string_view(&no_token, 1)) entries.push_back({std::string(token), id});
         begin = end + 1;
+    }
+    if (empty) {
+        const auto after = std::find_if(entries.begin(), entries.end(), [&](const auto& e) { return e.id > *empty; });
+        entries.insert(after, {std::string(), *empty});
     }
     return entries;
 }

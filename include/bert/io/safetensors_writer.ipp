@@ -43,7 +43,8 @@ BERT_INLINE void write_safetensors(const std::filesystem::path& path, std::vecto
         return size_of(a) != size_of(b) ? size_of(a) > size_of(b) : a.name < b.name;
     });
     metadata["format"] = "pt";
-    detail::JsonDocument header = detail::Json{{"__metadata__", metadata}};
+    detail::JsonDocument header;
+    header["__metadata__"] = metadata;
     std::uint64_t offset = 0;
     std::size_t largest = 0;
     for (const NewTensor& tensor : tensors) {
@@ -52,8 +53,10 @@ BERT_INLINE void write_safetensors(const std::filesystem::path& path, std::vecto
         }
         const std::size_t bytes = tensor.elements() * size_of(tensor);
         const std::uint64_t end = offset + bytes;
-        header[tensor.name] = {
-            {"dtype", detail::dtype_info(tensor.dtype).name}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
+        detail::Json& entry = header[tensor.name] = detail::Json::object();
+        entry["dtype"] = detail::dtype_info(tensor.dtype).name;
+        entry["shape"] = tensor.shape;
+        entry["data_offsets"] = std::vector<std::uint64_t>{offset, end};
         offset = end;
         largest = std::max(largest, bytes);
     }

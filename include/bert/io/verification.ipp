@@ -8,7 +8,6 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
-#include <cstdlib>
 #include <filesystem>
 #include <limits>
 
@@ -16,19 +15,17 @@ BERT_NAMESPACE_BEGIN
 
 namespace detail {
 
-BERT_INLINE Json to_json(const Matrix& rows) {
-    Json json = Json::array();
+/// A JSON list of a list for each row, of the numbers of fewest digits that are the same floats.
+BERT_INLINE std::string to_text(const Matrix& rows) {
+    std::string text;
     for (Index i = 0; i < rows.rows(); ++i) {
-        Json row = Json::array();
         for (Index j = 0; j < rows.cols(); ++j) {
-            // The number of fewest digits that is the same float; as it stands, a double would show more.
-            char text[32] = {};
-            std::to_chars(text, text + sizeof text - 1, rows(i, j));
-            row.push_back(std::strtod(text, nullptr));
+            char number[32] = {};
+            std::to_chars(number, number + sizeof number - 1, rows(i, j));
+            text.append(j > 0 ? "," : i > 0 ? "],[" : "[[").append(number);
         }
-        json.push_back(std::move(row));
     }
-    return json;
+    return text + "]]";
 }
 
 /// A list of `rows` lists of as many finite numbers. Errors: format.
@@ -53,10 +50,9 @@ BERT_INLINE Matrix to_matrix(const Json& json, const char* key, std::size_t rows
 }
 
 BERT_INLINE std::string to_text(const Verification& verification) {
-    return Json{{"texts", verification.texts},
-                {"expected", to_json(verification.expected)},
-                {"original", to_json(verification.original)}}
-        .dump();
+    const JsonDocument texts(Json(verification.texts));
+    return "{\"texts\":" + texts.dump() + ",\"expected\":" + to_text(verification.expected) +
+           ",\"original\":" + to_text(verification.original) + "}";
 }
 
 }  // namespace detail

@@ -210,8 +210,13 @@ void layer_norm(T* x, std::ptrdiff_t stride, std::ptrdiff_t rows, std::ptrdiff_t
         T mean = 0;
         for (std::ptrdiff_t i = 0; i < n; ++i) mean += x[i];
         mean /= static_cast<T>(n);
-        T variance = 0;
-        for (std::ptrdiff_t i = 0; i < n; ++i) variance += (x[i] - mean) * (x[i] - mean);
+        T variance = 0, rest = 0;
+        for (std::ptrdiff_t i = 0; i < n; ++i) {
+            variance += (x[i] - mean) * (x[i] - mean);
+            rest += x[i] - mean;
+        }
+        // What rounding left out of the mean, which small epsilons would show where all values are the same.
+        mean += rest / static_cast<T>(n);
         // Where the squares overflow, NaN, which is noticed, and not 0.
         const T scale = T(1) / std::sqrt(variance / static_cast<T>(n) + epsilon) + (variance - variance);
         for (std::ptrdiff_t i = 0; i < n; ++i) x[i] = (x[i] - mean) * scale * weight[i] + bias[i];

@@ -118,7 +118,7 @@ BERT_INLINE void add_files(const ModelPath& folder, const std::string& prefix,
         }
         JsonDocument json = parse_json(read_model_file(path, json_limit), path);
         if (std::string_view(name) == "tokenizer.json" && json.is_object() && json["model"].is_object()) {
-            json["model"].erase("vocab");
+            erase(json["model"], "vocab");
         }
         out.emplace(prefix + name, json.dump());
     };

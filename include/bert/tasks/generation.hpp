@@ -72,7 +72,7 @@ void generate_group(Model& model, const std::vector<std::vector<std::int32_t>>& 
         }
         if (options.progress) options.progress(last - running, prompts.size());
         if (rows.empty()) break;
-        logits.resize(static_cast<Index>(rows.size()), settings[first].vocab_size);
+        resize(logits, static_cast<Index>(rows.size()), settings[first].vocab_size);
         model.step(rows, logits);
         for (PromptSearch& search : searches) {
             const auto count = static_cast<Index>(search.rows().size());

@@ -49,7 +49,7 @@ void for_score_blocks(const ConstRows<float>& x, const ConstRows<float>& y, Simi
         for (Index row = 0; row < x.rows(); row += x_block) {
             const auto rows = left.middleRows(row, std::min(x_block, x.rows() - row));
             if (packed) {
-                scores.resize(rows.rows(), right.rows());
+                resize(scores, rows.rows(), right.rows());
                 packed->forward(rows, scores, workspace);
             } else {
                 scores = similarity(rows, right, measure);

@@ -266,6 +266,28 @@ TEST_P(Kernels, Int8SumsAreExact) {
     }
 }
 
+TEST_P(Kernels, Int8ProductsEqualThoseOfPlainCode) {
+    // One block of features is one product of integers. The sums of several are added up in floats.
+    const Table& plain = *bert::available_kernels<float>().back();
+    ASSERT_EQ(plain.name, std::string("scalar"));
+    std::mt19937 generator(19);
+    for (unsigned round = 0; round < 60; ++round) {
+        const auto rows = static_cast<std::ptrdiff_t>(1 + generator() % 20);
+        const auto in = static_cast<std::ptrdiff_t>(1 + generator() % static_cast<unsigned>(bert::int8_block));
+        const auto out = static_cast<std::ptrdiff_t>(1 + generator() % 70);
+        auto x = random_values(static_cast<std::size_t>(rows * in), 100 + round,
+                               std::pow(10.0f, static_cast<float>(round % 7) - 3.0f));
+        const auto weights = random_values(static_cast<std::size_t>(out * in), 200 + round, 0.1f);
+        const auto outputs = [&](const Table& table) {
+            std::vector<float> y(static_cast<std::size_t>(rows * out));
+            Layer<std::int8_t> layer(table, in, out, weights);
+            layer.run(x.data(), rows, Activation::identity, nullptr, 0, out, y.data());
+            return y;
+        };
+        ASSERT_EQ(outputs(*GetParam()), outputs(plain)) << rows << " rows, " << in << " features, " << out;
+    }
+}
+
 TEST_P(Kernels, Int8TakesZerosAndExtremes) {
     const std::ptrdiff_t in = 20, out = 9;
     std::vector<float> weights = random_values(static_cast<std::size_t>(out * in), 13);
@@ -510,6 +532,39 @@ TEST_P(Kernels, AttentionAndLayerNormShowInfinitiesAndNaNs) {
     }
 }
 
+TEST_P(Kernels, AttentionOfEqualScoresIsTheMeanAndOfOneFarAboveItsValue) {
+    const std::ptrdiff_t tokens = 21, head_dim = 8;
+    const auto values = random_values(static_cast<std::size_t>(tokens * head_dim), 17);
+    for (const CheckedAttention& attention : attention_kernels(*GetParam())) {
+        for (const float size : {0.0f, 1e-20f, 1.0f, 1e4f, 1e15f}) {
+            for (const bool one_above : {false, true}) {
+                const std::vector<float> queries(values.size(), size);
+                std::vector<float> keys(values.size(), 1.0f);
+                const std::ptrdiff_t highest = 13;
+                if (one_above) std::fill_n(keys.begin() + highest * head_dim, head_dim, 1e3f);
+                std::vector<float> scratch(attention.kernel.scratch_size(tokens, head_dim));
+                std::vector<float> out(values.size(), std::nanf(""));
+                attention.kernel.run({queries.data(), head_dim, tokens, keys.data(), head_dim, values.data(), head_dim,
+                                      tokens, head_dim, 0.5f, nullptr, false, scratch.data(), nullptr, out.data(),
+                                      head_dim});
+                for (std::ptrdiff_t row = 0; row < tokens; ++row) {
+                    for (std::ptrdiff_t d = 0; d < head_dim; ++d) {
+                        double expected = 0;
+                        for (std::ptrdiff_t key = 0; key < tokens; ++key) {
+                            const double share = one_above && size >= 1.0f ? key == highest : 1.0 / 21;
+                            expected +=
+                                share * static_cast<double>(values[static_cast<std::size_t>(key * head_dim + d)]);
+                        }
+                        ASSERT_NEAR(static_cast<double>(out[static_cast<std::size_t>(row * head_dim + d)]), expected,
+                                    attention.out_tolerance)
+                            << attention.name << ", queries of " << size << (one_above ? ", one above" : "");
+                    }
+                }
+            }
+        }
+    }
+}
+
 TEST_P(Kernels, LayerNormEqualsDoubleArithmetic) {
     const Table& table = *GetParam();
     for (const std::ptrdiff_t n : {1, 2, 3, 8, 15, 16, 17, 20, 60, 100, 384, 768}) {
@@ -537,12 +592,16 @@ TEST_P(Kernels, LayerNormEqualsDoubleArithmetic) {
 
 TEST_P(Kernels, LayerNormOfAConstantRowIsItsBias) {
     const Table& table = *GetParam();
-    std::vector<float> x(37, 0.25f);
-    const std::vector<float> weight(37, 2.0f);
-    std::vector<float> bias(37);
-    std::iota(bias.begin(), bias.end(), 0.0f);
-    table.layer_norm(x.data(), 37, 1, 37, weight.data(), bias.data(), 1e-12f);
-    EXPECT_EQ(x, bias) << table.name;
+    for (const float value : {0.0f, 0.25f, 0.1f, -3.7e4f, 1e15f, 1e-40f}) {
+        for (const std::ptrdiff_t n : {1, 7, 37, 384, 768}) {
+            std::vector<float> x(static_cast<std::size_t>(n), value);
+            const std::vector<float> weight(x.size(), 2.0f);
+            std::vector<float> bias(x.size());
+            std::iota(bias.begin(), bias.end(), 0.0f);
+            table.layer_norm(x.data(), n, 1, n, weight.data(), bias.data(), 1e-12f);
+            EXPECT_EQ(x, bias) << table.name << ", " << n << " times " << value;
+        }
+    }
 }
 
 TEST_P(Kernels, GeluIsExactOverItsWholeRange) {

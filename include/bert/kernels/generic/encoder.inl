@@ -145,13 +145,17 @@ inline void layer_norm(float* x, std::ptrdiff_t stride, std::ptrdiff_t rows, std
     for (std::ptrdiff_t row = 0; row < rows; ++row, x += stride) {
         vec sum = vec::zero();
         for (std::ptrdiff_t i = 0; i < n; i += vec::size) sum = vec::add(sum, load_first(x + i, n - i));
-        const vec mean = vec::div(vec::set(vec::sum(sum)), count);
+        vec mean = vec::div(vec::set(vec::sum(sum)), count);
         vec squares = vec::zero();
+        vec rest = vec::zero();
         for (std::ptrdiff_t i = 0; i < n; i += vec::size) {
             vec centred = vec::sub(load_first(x + i, n - i), mean);
             if (n - i < vec::size) centred = vec::first(centred, n - i);
             squares = vec::fma(centred, centred, squares);
+            rest = vec::add(rest, centred);
         }
+        // What rounding left out of the mean, which small epsilons would show where all values are the same.
+        mean = vec::add(mean, vec::div(vec::set(vec::sum(rest)), count));
         const vec variance = vec::div(vec::set(vec::sum(squares)), count);
         // Where the squares overflow, NaN, which is noticed, and not 0.
         const vec overflow = vec::sub(variance, variance);
