@@ -180,7 +180,8 @@ void run_plot(const CLI::App& command, const PlotOptions& options) {
 void add_plot(CLI::App& app) {
     const auto options = std::make_shared<PlotOptions>();
     CLI::App& command = *app.add_subcommand("plot", "Draw a map of texts, or their similarities, as a page");
-    command.add_option("place", options->place, "Store of bert index, or a model folder to embed texts with")
+    add_model(command, "place", options->place,
+              "Store of bert index, or a model to embed texts with: as for bert embed")
         ->required();
     add_encoder_settings(command, options->encoder);
     add_input_options(command, options->input);

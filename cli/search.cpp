@@ -164,7 +164,8 @@ void run_search(const CLI::App& command, SearchOptions& options) {
 void add_search(CLI::App& app) {
     const auto options = std::make_shared<SearchOptions>();
     CLI::App& command = *app.add_subcommand("search", "Find the texts closest in meaning to queries");
-    command.add_option("place", options->place, "Store of bert index, or a model folder to search texts with")
+    add_model(command, "place", options->place,
+              "Store of bert index, or a model to search texts with: as for bert embed")
         ->required();
     add_encoder_settings(command, options->store.encoder);
     add_input_options(command, options->documents);

@@ -93,6 +93,8 @@ class Download(unittest.TestCase):
         self.assertEqual(self.ok("embed", "owner/model", stdin="the dog"), expected)
         self.assertEqual(self.ok("inspect", "--json", "owner/model"), self.ok("inspect", "--json", self.files))
         self.assertTrue(self.ok("tokenize", "owner/model", stdin="the dog"))
+        self.assertIn('"corpus_id":0', self.ok("search", "owner/model", "-q", "dog", stdin="the dog"))
+        self.assertIn('"point":', self.ok("plot", "owner/model", "--json", stdin="the dog\nthe cat"))
         self.ok("index", self.path / "store", "--model", "owner/model", stdin='{"id": 1, "text": "the dog"}')
         self.assertIn("the dog", self.ok("search", self.path / "store", "-q", "dog"))
 

@@ -81,7 +81,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         begin = 0
         asked = self.headers.get("Range")
         if asked and hub.ranges:
-            begin = int(asked.removeprefix("bytes=").removesuffix("-"))
+            begin = int(asked[len("bytes=") : -1])
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {begin + hub.range_shift}-{len(data) - 1}/{len(data)}")
         else:
