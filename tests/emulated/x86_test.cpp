@@ -317,7 +317,7 @@ inline void tile_dpbf16ps(int sums, int values, int weights) {
 #define _tile_dpbusd(sums, values, weights) emulated::tile_dpbusd(sums, values, weights)
 #define _tile_dpbf16ps(sums, values, weights) emulated::tile_dpbf16ps(sums, values, weights)
 
-#include "../unit/kernels/kernel_cases.hpp"
+#include "../unit/kernels/attention_cases.hpp"
 
 #include <bert/kernels/avx2_vnni.hpp>
 #include <bert/kernels/avx512.hpp>

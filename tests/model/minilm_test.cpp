@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <numeric>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -99,6 +100,30 @@ TEST_F(MiniLM, HiddenStatesOfEveryLayerEqualPyTorchWithEveryTable) {
             }
         }
         report_worst("hidden states with " + std::string(table->name), worst);
+    }
+}
+
+TEST_F(MiniLM, EmbeddingsDifferBetweenTablesByRounding) {
+    std::vector<std::string> some;
+    for (std::size_t i = 0; i < texts_.size(); i += 24) some.push_back(texts_[i]);
+    const auto tables = bert::available_kernels<float>();
+    // Narrow numbers move by a whole step now and then; bert::verify() lets a tenth of the length pass.
+    for (const auto& [weights, name, limit] :
+         {std::tuple(bert::WeightType::float32, "f32", 5e-6), std::tuple(bert::WeightType::bfloat16, "bf16", 0.1),
+          std::tuple(bert::WeightType::int8, "int8", 0.1)}) {
+        bert::Matrix first;
+        for (const auto* table : tables) {
+            bert::SentenceEncoderOptions options;
+            options.weights = weights;
+            options.load.kernels = table->name;
+            const bert::Matrix embeddings = bert::SentenceEncoder(folder_, options).encode(some);
+            if (first.size() == 0) first = embeddings;
+            const double length = static_cast<double>((embeddings - first).rowwise().norm().maxCoeff());
+            EXPECT_LE(length, limit) << table->name;
+            const std::string what = std::string(name) + " with " + table->name + " and " + tables.front()->name;
+            report_worst(what + ", length of the difference", length);
+            report_worst(what + ", largest difference", max_difference(embeddings, first));
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 // Every kernel table this machine can run, and the choice among them.
-#include "kernel_cases.hpp"
+#include "attention_cases.hpp"
 
 #include <bert/kernels/dispatch.hpp>
 
