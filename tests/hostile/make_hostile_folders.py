@@ -475,6 +475,8 @@ def add_weights_cases():
         case(f"weights.length_{label}", edit(WEIGHTS, lambda c, n=length: struct.pack("<Q", n) + c[8:]), FORMAT, WEIGHTS)
     case("weights.length_short", edit(WEIGHTS, lambda c: struct.pack("<Q", 100) + c[8:]), FORMAT, WEIGHTS)
     case("weights.length_big_endian", edit(WEIGHTS, lambda c: c[:8][::-1] + c[8:]), FORMAT, WEIGHTS)
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 90868376\n"
+    case("weights.pointer_of_git_lfs", write(WEIGHTS, pointer), FORMAT, WEIGHTS, "git lfs pull")
     case("weights.pickle_inside", write(WEIGHTS, b"PK\3\4" + b"\0" * 100), FORMAT, WEIGHTS)
     case("weights.is_a_folder", directory(WEIGHTS), FILE, WEIGHTS)
     case("weights.is_a_pipe", fifo(WEIGHTS), FILE, WEIGHTS)

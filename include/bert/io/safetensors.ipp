@@ -30,6 +30,11 @@ namespace detail {
 
 BERT_INLINE std::uint64_t header_length(const MappedFile& file, const std::filesystem::path& path) {
     std::uint64_t length = 0;
+    const std::string_view bytes(reinterpret_cast<const char*>(file.data()), file.size());
+    constexpr std::string_view pointer = "version https://git-lfs.github.com/";
+    if (bytes.substr(0, pointer.size()) == pointer) {
+        fail(ErrorKind::format, path, " is a pointer of Git LFS in place of the file: get it by \"git lfs pull\"");
+    }
     if (file.size() < sizeof length) {
         fail(ErrorKind::format, path, ": a safetensors file starts with 8 bytes of header length, given ", file.size(),
              " bytes in all");
