@@ -48,15 +48,16 @@ BERT_INLINE unsigned available_processors() {
 
 namespace detail {
 
-BERT_INLINE std::size_t fork_count() noexcept {
+inline std::atomic<std::size_t> forks{0};
+
 #if defined(__unix__) || defined(__APPLE__)
-    static std::atomic<std::size_t> count{0};
-    static const int registered = ::pthread_atfork(nullptr, nullptr, [] { count.fetch_add(1); });
-    static_cast<void>(registered);
-    return count.load(std::memory_order_relaxed);
-#else
-    return 0;
+/// Done before main() and not at the first use: the process may fork while another thread is about to use a pool first,
+/// and the child would wait for that thread, which it does not have.
+inline const int counts_forks = ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1); });
 #endif
+
+BERT_INLINE std::size_t fork_count() noexcept {
+    return forks.load(std::memory_order_relaxed);
 }
 
 }  // namespace detail
