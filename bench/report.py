@@ -7,6 +7,7 @@ from pathlib import Path
 
 import plots
 from measure import CELLS, PEERS, is_ours, ours
+from prepare import RANDOM_MODELS
 
 HERE = Path(__file__).resolve().parent
 
@@ -21,8 +22,8 @@ TARGETS = {
     "base-512": (1.1, 1.15, 1.15),
     "base-corpus": (1.6, 1.6, 1.5),
 }
-# Layers, hidden size and intermediate size of the models whose texts have a known number of tokens.
-SHAPES = {"minilm": (6, 384, 1536), "bge": (12, 384, 1536), "base": (12, 768, 3072)}
+# The shapes of all models, as their config.json names them.
+SHAPES = {"minilm": {"num_hidden_layers": 6, "hidden_size": 384, "intermediate_size": 1536}, **RANDOM_MODELS}
 # Our speed divided by the peer's.
 TOKENIZER_TARGETS = {
     ("prose", "ids", "tokenizers"): 20,
@@ -88,9 +89,9 @@ def at_peak(group, roofline):
     peers = [statistics.median(times) for name, times in group["milliseconds"].items() if not is_ours(name)]
     if not length.isdigit() or not peak or not peers:
         return None
-    layers, hidden, intermediate = SHAPES[model]
+    layers, hidden = SHAPES[model]["num_hidden_layers"], SHAPES[model]["hidden_size"]
     tokens = int(length)
-    weights = layers * (4 * hidden * hidden + 2 * hidden * intermediate)
+    weights = layers * (4 * hidden * hidden + 2 * hidden * SHAPES[model]["intermediate_size"])
     narrow = roofline["peaks"].get("bf16", roofline["peaks"]["f32"])
     seconds = 2 * tokens * weights / peak + 4 * layers * tokens * tokens * hidden / min(peak, narrow)
     return min(peers) / 1e3 * group["threads"] / seconds

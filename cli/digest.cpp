@@ -1,6 +1,8 @@
 // Hashes of files, by OpenSSL.
 #include "digest.hpp"
 
+#include "fingerprint.hpp"
+
 #include <bert/core/mapped_file.hpp>
 #include <bert/error.hpp>
 
@@ -28,10 +30,5 @@ std::string hash_like(const std::string& expected, const std::filesystem::path& 
         EVP_DigestFinal_ex(context.get(), bytes, &size) != 1) {
         throw bert::Error(bert::ErrorKind::unsupported, "this machine's OpenSSL does not compute hashes");
     }
-    std::string text;
-    for (unsigned i = 0; i < size; ++i) {
-        text += "0123456789abcdef"[bytes[i] >> 4];
-        text += "0123456789abcdef"[bytes[i] & 15];
-    }
-    return text;
+    return hex_of(bytes, size);
 }

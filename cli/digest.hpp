@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <string>
 
-/// What a file should hash to: SHA-256 of its bytes (64 digits), or the SHA-1 that git gives it (40 digits).
-/// The hash of `file` of the same kind as `expected`, in lower-case hexadecimal digits. Errors: file.
+/// The hash of `file` of the same kind as `expected`, which is a SHA-256 (64 digits) or the SHA-1 that git gives a file
+/// (40 digits), in lower-case hexadecimal digits. Errors: file, unsupported (an OpenSSL without them).
 std::string hash_like(const std::string& expected, const std::filesystem::path& file);
 
 /// Whether `text` is the hash of either kind.

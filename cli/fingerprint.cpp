@@ -12,18 +12,22 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-namespace {
-
-std::string hex_of(const XXH128_hash_t& hash) {
-    XXH128_canonical_t bytes;
-    XXH128_canonicalFromHash(&bytes, hash);
+std::string hex_of(const unsigned char* bytes, std::size_t count) {
     constexpr char digits[] = "0123456789abcdef";
     std::string text;
-    for (const unsigned char byte : bytes.digest) {
-        text += digits[byte >> 4];
-        text += digits[byte & 15];
+    for (std::size_t i = 0; i < count; ++i) {
+        text += digits[bytes[i] >> 4];
+        text += digits[bytes[i] & 15];
     }
     return text;
+}
+
+namespace {
+
+std::string digits_of(const XXH128_hash_t& hash) {
+    XXH128_canonical_t bytes;
+    XXH128_canonicalFromHash(&bytes, hash);
+    return hex_of(bytes.digest, sizeof bytes.digest);
 }
 
 /// Whether a file of a model folder decides about its embeddings. Others (read-mes, copies of the weights in formats
@@ -61,7 +65,7 @@ void collect_files(const std::filesystem::path& folder, std::vector<std::filesys
 
 std::string file_hash(const std::filesystem::path& file) {
     const bert::MappedFile mapped(file);
-    return hex_of(XXH3_128bits(mapped.data(), mapped.size()));
+    return digits_of(XXH3_128bits(mapped.data(), mapped.size()));
 }
 
 std::string model_identity(const std::filesystem::path& model) {
@@ -73,5 +77,5 @@ std::string model_identity(const std::filesystem::path& model) {
     for (const auto& file : files) {
         list += file.lexically_relative(model).generic_string() + ' ' + file_hash(file) + '\n';
     }
-    return hex_of(XXH3_128bits(list.data(), list.size()));
+    return digits_of(XXH3_128bits(list.data(), list.size()));
 }

@@ -21,7 +21,7 @@ struct Bfloat16Product {
             const std::ptrdiff_t left = smaller(count, in_features - 2 * pair);
             const float* const values = weights + row * in_features + 2 * pair;
             bfloat16 pairs[count] = {};
-            if (left == count) {
+            if (left == count) {  // a constant number of turns, of which compilers make vectors
                 for (std::ptrdiff_t i = 0; i < count; ++i) pairs[i] = bfloat16::from_float(values[i]);
             } else {
                 for (std::ptrdiff_t i = 0; i < left; ++i) pairs[i] = bfloat16::from_float(values[i]);
