@@ -49,9 +49,9 @@ std::size_t fork_count() noexcept;
 /// A fixed number of workers that share the tasks of one run() at a time.
 ///
 /// The calling thread is one of the workers, so a pool of one starts no thread; the others start at the first run(),
-/// not at construction. A run() made while the pool is busy (from another thread, or from inside a task) works on the
-/// calling thread alone: threads are never oversubscribed and nothing waits for a stranger's work. Between the runs of
-/// a pass threads wait without sleeping, for 200 microseconds at most.
+/// not at construction. A run() made while the pool's threads are at work (for another thread, or for the run whose
+/// task makes it) works on the calling thread alone: threads are never oversubscribed and nothing waits for a
+/// stranger's work. Between the runs of a pass threads wait without sleeping, for 200 microseconds at most.
 ///
 /// A child made by fork() has none of its parent's threads; its first run() starts its own.
 class ThreadPool {

@@ -125,7 +125,21 @@ TEST(Executor, PassesItsOwnExceptionsOn) {
     expect_every_task_once(pool);
 }
 
-TEST(Executor, NestedAndConcurrentRunsStayOnTheirThread) {
+TEST(Executor, NestedRunsStayOnTheirThread) {
+    ThreadPool pool(threads_each_time(3));
+    std::atomic<int> total{0};
+    pool.run(60, [&](std::size_t, std::size_t) {
+        const auto self = std::this_thread::get_id();
+        pool.run(5, [&](std::size_t, std::size_t worker) {
+            EXPECT_EQ(worker, 0u);
+            EXPECT_EQ(std::this_thread::get_id(), self);
+            ++total;
+        });
+    });
+    EXPECT_EQ(total, 60 * 5);
+}
+
+TEST(Executor, OneOfConcurrentRunsAtATimeAsksTheExecutor) {
     std::atomic<int> at_once{0};
     std::atomic<int> most{0};
     Executor executor = threads_each_time(3);
@@ -138,23 +152,19 @@ TEST(Executor, NestedAndConcurrentRunsStayOnTheirThread) {
     };
     ThreadPool pool(executor);
     std::atomic<int> total{0};
-    const auto nested = [&](std::size_t, std::size_t) {
-        const auto self = std::this_thread::get_id();
-        pool.run(5, [&](std::size_t, std::size_t worker) {
-            EXPECT_EQ(worker, 0u);
-            EXPECT_EQ(std::this_thread::get_id(), self);
-            ++total;
-        });
-    };
     std::vector<std::thread> callers;
     for (int i = 0; i < 3; ++i) {
         callers.emplace_back([&] {
-            for (int round = 0; round < 20; ++round) pool.run(4, nested);
+            for (int round = 0; round < 20; ++round) {
+                pool.run(4, [&](std::size_t, std::size_t) {
+                    pool.run(5, [&](std::size_t, std::size_t) { ++total; });
+                });
+            }
         });
     }
     for (auto& caller : callers) caller.join();
     EXPECT_EQ(total, 3 * 20 * 4 * 5);
-    EXPECT_EQ(most, 1);  // of all those runs, only one at a time asked the executor
+    EXPECT_EQ(most, 1);
 }
 
 TEST(Executor, NeedsAFunction) {
