@@ -156,9 +156,7 @@ TEST(Executor, OneOfConcurrentRunsAtATimeAsksTheExecutor) {
     for (int i = 0; i < 3; ++i) {
         callers.emplace_back([&] {
             for (int round = 0; round < 20; ++round) {
-                pool.run(4, [&](std::size_t, std::size_t) {
-                    pool.run(5, [&](std::size_t, std::size_t) { ++total; });
-                });
+                pool.run(4, [&](std::size_t, std::size_t) { pool.run(5, [&](std::size_t, std::size_t) { ++total; }); });
             }
         });
     }
