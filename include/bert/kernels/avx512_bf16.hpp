@@ -16,11 +16,8 @@ using namespace avx512;  // what is read again below hides its namesakes there
 /// Pairs of bfloat16, added to a sum by one instruction.
 struct pair {
     using Vector = __m512i;
-    using Session = detail::NoSession;
-    static constexpr int row_tile = float_row_tile;
     static constexpr std::ptrdiff_t step = 2;           // features up to a multiple of which blocks are filled up
     static constexpr std::ptrdiff_t extra_rows = 0;     // rows that may be read behind the last one
-    static constexpr int tile_from = 1000;              // rows from which on tile() does it; here never
     static constexpr float score_factor = 1.44269504f;  // 1/ln 2: exponential(score_factor x) = e^x
 
     static BERT_ALWAYS_INLINE Vector load(const void* p) { return _mm512_loadu_si512(p); }
@@ -53,14 +50,19 @@ struct pair {
         const __m256bh rounded = _mm512_cvtneps_pbh(a.v);
         std::memcpy(p, &rounded, sizeof rounded);
     }
-    /// 2^x for x <= 0 within 1e-4 of itself.
+    /// 2^x for x <= 0 within 1e-4 of itself; 0 below -125.
     static BERT_ALWAYS_INLINE vec exponential(vec x) {
-        const __m512 clamped = _mm512_max_ps(_mm512_set1_ps(-200.0f), x.v);  // keeps NaN, makes -infinity finite
-        const __m512 n = _mm512_roundscale_ps(clamped, _MM_FROUND_TO_NEAREST_INT);
-        const vec f{_mm512_sub_ps(clamped, n)};
+        const vec lowest = vec::set(-125.0f);
+        const vec clamped = vec::max(lowest, x);  // in this order, which keeps NaN
+        // Adding 1.5 2^23 rounds to a whole number, which then stands in the lowest bits.
+        const vec magic = vec::set(12582912.0f);
+        const vec shifted = vec::add(clamped, magic);
+        const vec f = vec::sub(clamped, vec::sub(shifted, magic));
         vec p = vec::fma(vec::set(5.51716685e-2f), f, vec::set(2.42611125e-1f));
         p = vec::fma(vec::fma(p, f, vec::set(6.93260968e-1f)), f, vec::set(9.99928057e-1f));
-        return {_mm512_scalef_ps(p.v, n)};
+        const __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(shifted.v), 23);
+        const vec scaled{_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p.v), exponent))};
+        return vec::zero_where_less(x, lowest, scaled);
     }
 
 private:

@@ -16,11 +16,8 @@ using namespace neon;  // what is read again below hides its namesakes there
 /// See avx512_bf16::pair.
 struct pair {
     using Vector = bfloat16x8_t;
-    using Session = detail::NoSession;
-    static constexpr int row_tile = float_row_tile;
     static constexpr std::ptrdiff_t step = 2;
     static constexpr std::ptrdiff_t extra_rows = 0;
-    static constexpr int tile_from = 1000;
     static constexpr float score_factor = 1.0f;
 
     static BERT_ALWAYS_INLINE Vector load(const void* p) {

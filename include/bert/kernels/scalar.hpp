@@ -168,8 +168,8 @@ private:
 };
 
 template <class T, class W, class Product>
-inline constexpr LinearKernel<T, W> kernel{panel_width, Product::packed_size, Product::pack, Product::scratch_size,
-                                           Product::run};
+inline constexpr LinearKernel<T, W> kernel{panel_width,           {},          Product::packed_size, Product::pack,
+                                           Product::scratch_size, Product::run};
 
 inline std::size_t attention_scratch(std::ptrdiff_t keys, std::ptrdiff_t) {
     return static_cast<std::size_t>(keys);

@@ -82,6 +82,13 @@ const T* skip_rows(const T* rows, std::ptrdiff_t count, std::ptrdiff_t features)
     return rows + count * features;
 }
 
+/// How rows are best shared out to calls.
+struct RowsPerCall {
+    std::ptrdiff_t multiple = 8;  ///< what is multiplied together
+    /// Few enough for the inner rows of a feed-forward layer to stay in the cache while weights stream by.
+    std::ptrdiff_t most = 48;
+};
+
 /// Products with weights of type W. Weights are packed into panels: panel_width outputs side by side, for one input
 /// feature (or as many as one instruction takes) after another, the last panel filled up with zeros.
 ///
@@ -91,6 +98,7 @@ const T* skip_rows(const T* rows, std::ptrdiff_t count, std::ptrdiff_t features)
 template <class T, class W>
 struct LinearKernel {
     std::ptrdiff_t panel_width;  ///< outputs side by side
+    RowsPerCall rows;            ///< how many rows run() is best given
     /// Values of W that packed weights take.
     std::size_t (*packed_size)(std::ptrdiff_t out_features, std::ptrdiff_t in_features);
     /// Writes packed_size() values.

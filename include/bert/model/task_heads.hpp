@@ -99,7 +99,7 @@ public:
     /// at a time: the logits of a long text would need more memory than its whole model. Errors: shape.
     template <class Function>
     void for_each_row(const ConstRows<float>& x, Workspace& workspace, const Function& function) const {
-        constexpr Index block = detail::row_block;
+        constexpr Index block = 48;
         const Workspace::Frame frame(workspace);
         const Index rows = std::min(block, x.rows());
         float* const memory = workspace.take<float>(static_cast<std::size_t>(rows * vocab_size()));

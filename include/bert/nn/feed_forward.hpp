@@ -29,11 +29,13 @@ public:
 
     Index hidden_size() const noexcept { return intermediate_.in_features(); }  ///< columns that go in and come out
 
+    const RowsPerCall& rows_per_call() const noexcept { return output_.rows_per_call(); }  ///< see RowsPerCall
+
     /// y = FFN(x), plus x where `residual` asks for it. x, y: n x hidden, not overlapping. Errors: shape.
     void forward(const ConstRows<Scalar>& x, Rows<Scalar> y, Workspace& workspace,
                  Residual residual = Residual::none) const {
         // The inner rows are several times as wide as the outer ones: computed in blocks, they stay in the cache.
-        const Index block = detail::row_block * static_cast<Index>(workspace.workers());
+        const Index block = rows_per_call().most * static_cast<Index>(workspace.workers());
         const Workspace::Frame frame(workspace);
         const Index height = std::min(x.rows(), block);
         Eigen::Map<RowMatrix<Scalar>> inner(

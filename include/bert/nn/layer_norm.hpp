@@ -30,7 +30,7 @@ public:
         if (x.cols() != hidden_size()) {
             detail::fail(ErrorKind::shape, "LayerNorm of ", hidden_size(), " features: given ", x.cols());
         }
-        detail::for_row_blocks(x.rows(), workspace, [&](Index first, Index last, Workspace&) {
+        detail::for_row_blocks(x.rows(), RowsPerCall{}, workspace, [&](Index first, Index last, Workspace&) {
             kernels_->layer_norm(x.data() + first * x.outerStride(), x.outerStride(), last - first, x.cols(),
                                  weight_.data(), bias_.data(), epsilon_);
         });

@@ -20,36 +20,34 @@ BERT_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// The most rows that one task of a parallel loop computes: few enough that the rows of a feed-forward layer stay in
-/// the cache while the weights stream by.
-inline constexpr Index row_block = 48;
-
 /// Rows in blocks of about the same size, as many as the threads can share evenly.
 class RowBlocks {
 public:
-    RowBlocks(Index rows, std::size_t workers)
-        : rows_(rows), tiles_((rows + tile - 1) / tile), count_((rows + row_block - 1) / row_block) {
+    RowBlocks(Index rows, std::size_t workers, const RowsPerCall& size)
+        : rows_(rows),
+          multiple_(size.multiple),
+          multiples_((rows + multiple_ - 1) / multiple_),
+          count_((rows + size.most - 1) / size.most) {
         const auto threads = static_cast<Index>(workers);
-        if (count_ > threads) count_ = std::min((count_ + threads - 1) / threads * threads, tiles_);
+        if (count_ > threads) count_ = std::min((count_ + threads - 1) / threads * threads, multiples_);
     }
 
     Index count() const noexcept { return count_; }
-    Index begin(Index block) const noexcept { return std::min(tiles_ * block / count_ * tile, rows_); }
+    Index begin(Index block) const noexcept { return std::min(multiples_ * block / count_ * multiple_, rows_); }
     Index end(Index block) const noexcept { return begin(block + 1); }
 
 private:
-    static constexpr Index tile = 8;  // rows that kernels like to take together
-
     Index rows_;
-    Index tiles_;
+    Index multiple_;
+    Index multiples_;
     Index count_;
 };
 
 /// Calls function(first, last, workspace of the worker) for blocks of rows of [0, rows), spread over the threads.
 template <class Function>
-void for_row_blocks(Index rows, Workspace& workspace, const Function& function) {
+void for_row_blocks(Index rows, const RowsPerCall& size, Workspace& workspace, const Function& function) {
     workspace.prepare_workers();
-    const RowBlocks blocks(rows, workspace.workers());
+    const RowBlocks blocks(rows, workspace.workers(), size);
     workspace.run(static_cast<std::size_t>(blocks.count()), [&](std::size_t task, std::size_t worker) {
         const auto block = static_cast<Index>(task);
         function(blocks.begin(block), blocks.end(block), workspace.worker(worker));
@@ -145,9 +143,10 @@ public:
         kernel().pack({values.data(), scales.data()}, out_features_, in_features, packed);
     }
 
-    Index in_features() const noexcept { return in_features_; }                ///< columns that go in
-    Index out_features() const noexcept { return out_features_; }              ///< columns that come out
-    const KernelTable<Scalar>& kernels() const noexcept { return *kernels_; }  ///< what it is computed with
+    Index in_features() const noexcept { return in_features_; }                  ///< columns that go in
+    Index out_features() const noexcept { return out_features_; }                ///< columns that come out
+    const KernelTable<Scalar>& kernels() const noexcept { return *kernels_; }    ///< what it is computed with
+    const RowsPerCall& rows_per_call() const noexcept { return kernel().rows; }  ///< see RowsPerCall
 
     /// y = activation(x W^T + b). x: n x in_features; y: n x out_features, not overlapping x. Errors: shape.
     void forward(const ConstRows<Scalar>& x, Rows<Scalar> y, Workspace& workspace,
@@ -204,14 +203,15 @@ private:
     void compute(const ConstRows<Scalar>& x, Activation activation, const Scalar* residual, Index residual_stride,
                  Rows<Scalar>& y, Workspace& workspace) const {
         // Short inputs keep all threads busy too: where blocks of rows are few, the outputs are split as well.
-        const detail::RowBlocks blocks(x.rows(), workspace.workers());
+        const detail::RowBlocks blocks(x.rows(), workspace.workers(), rows_per_call());
         const Index panels = padded_size(kernel(), out_features_) / kernel().panel_width;
         const auto workers = static_cast<Index>(workspace.workers());
         const Index wanted = workers == 1 ? 1 : (2 * workers + blocks.count() - 1) / std::max<Index>(blocks.count(), 1);
         const Index panels_per_task = (panels + wanted - 1) / wanted;
         const Index outputs_per_task = panels_per_task * kernel().panel_width;
         const Index column_blocks = (panels + panels_per_task - 1) / panels_per_task;
-        const std::size_t scratch_size = kernel().scratch_size(std::min(detail::row_block, x.rows()), in_features_);
+        const std::size_t scratch_size =
+            kernel().scratch_size(std::min<Index>(rows_per_call().most, x.rows()), in_features_);
         const std::size_t scratch_stride = (scratch_size + buffer_alignment - 1) / buffer_alignment * buffer_alignment;
         const Workspace::Frame frame(workspace);
         std::byte* const scratch = workspace.take<std::byte>(workspace.workers() * scratch_stride);

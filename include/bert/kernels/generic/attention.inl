@@ -1,5 +1,5 @@
 // Attention of one head, in tiles of queries that see all their keys at once. Read after generic/encoder.inl, which
-// see.
+// see. The includer defines `float_row_tile`, the rows of a register tile.
 //
 // What is multiplied is laid out in lanes of 32 bits: a float each, or as many narrower values as one instruction adds
 // up. Those of keys and queries are neighbouring dimensions, those of values and probabilities neighbouring keys.
@@ -10,8 +10,10 @@ inline constexpr std::ptrdiff_t head_panel = head_vecs * vec::size;
 
 /// How a head is multiplied: in floats. A class for narrower values has the same members.
 struct FloatHead {
-    static constexpr std::ptrdiff_t unit = 1;    // values of a lane
-    static constexpr int query_tile = 6;         // 12 sums, as many as half of the registers
+    using Session = detail::NoSession;
+    static constexpr std::ptrdiff_t unit = 1;       // values of a lane
+    static constexpr std::ptrdiff_t lane_step = 1;  // lanes up to a multiple of which rows are filled up with zeros
+    static constexpr int query_tile = float_row_tile;
     static constexpr float score_factor = 1.0f;  // exponential(score_factor x) = e^x
 
     /// Up to vec::size lanes of a key or query of which n > 0 dimensions are left; what is missing is 0.
@@ -35,6 +37,12 @@ struct FloatHead {
     }
 };
 
+/// Lanes that `n` values take.
+template <class Head>
+BERT_ALWAYS_INLINE std::ptrdiff_t lanes_of(std::ptrdiff_t n) {
+    return round_up((n + Head::unit - 1) / Head::unit, Head::lane_step);
+}
+
 /// How many floats, or lanes, the parts of a head's scratch memory take.
 template <class Head>
 struct HeadSizes {
@@ -46,8 +54,8 @@ struct HeadSizes {
     std::ptrdiff_t scores;       // query_tile rows, which become probabilities
 
     BERT_ALWAYS_INLINE HeadSizes(std::ptrdiff_t key_count, std::ptrdiff_t head_dim)
-        : key_lanes((head_dim + Head::unit - 1) / Head::unit),
-          value_lanes((key_count + Head::unit - 1) / Head::unit),
+        : key_lanes(lanes_of<Head>(head_dim)),
+          value_lanes(lanes_of<Head>(key_count)),
           keys(round_up(key_count, head_panel) * key_lanes),
           values(value_lanes * round_up(head_dim, head_panel)),
           queries(Head::unit == 1 ? 0 : Head::query_tile * round_up(key_lanes, vec::size)),
@@ -78,9 +86,10 @@ void pack_values(const AttentionArguments<float>& a, std::ptrdiff_t value_lanes,
             const std::ptrdiff_t key = lane * Head::unit;
             for (std::ptrdiff_t part = 0; part < head_panel; part += vec::size) {
                 const std::ptrdiff_t d = column + part;
-                vec::store(panel + part, d < a.head_dim ? Head::across(a.v + key * a.v_stride + d, a.v_stride,
-                                                                       a.keys - key, a.head_dim - d)
-                                                        : vec::zero());
+                vec::store(panel + part,
+                           d < a.head_dim && key < a.keys
+                               ? Head::across(a.v + key * a.v_stride + d, a.v_stride, a.keys - key, a.head_dim - d)
+                               : vec::zero());
             }
         }
     }
@@ -156,10 +165,10 @@ void attend(const AttentionArguments<float>& a, std::ptrdiff_t first, const Head
             map[key] = key < seen ? Head::get(panels.scores + r * padded, key) * scales[r] : 0.0f;
         }
     }
-    const std::ptrdiff_t value_lanes = (seen + Head::unit - 1) / Head::unit;
+    const std::ptrdiff_t value_lanes = lanes_of<Head>(seen);
     float* const out = a.out + first * a.out_stride;
     for (std::ptrdiff_t column = 0; column < a.head_dim; column += head_panel) {
-        float sums[Rows * head_panel];
+        alignas(64) float sums[Head::query_tile * head_panel];
         Head::template multiply<Rows>(panels.scores, padded, value_lanes, panels.values + column * sizes.value_lanes,
                                       sums, head_panel);
         for (int r = 0; r < Rows; ++r) {
@@ -183,6 +192,7 @@ BERT_ALWAYS_INLINE void attend_tiles(const AttentionArguments<float>& a, std::pt
 
 template <class Head>
 void attention(const AttentionArguments<float>& a) {
+    [[maybe_unused]] const typename Head::Session session;
     const HeadSizes<Head> sizes(a.keys, a.head_dim);
     float* const values = a.scratch + sizes.keys;
     float* const queries = values + sizes.values;

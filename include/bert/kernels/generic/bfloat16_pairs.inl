@@ -8,10 +8,6 @@
 template <class Pair, int Rows, int Vecs, class Ahead>
 BERT_ALWAYS_INLINE void tile_pairs(const void* x, std::ptrdiff_t x_stride, std::ptrdiff_t lanes, const void* panel,
                                    const float* before, float* sums, std::ptrdiff_t stride, Ahead ahead) {
-    if constexpr (Rows >= Pair::tile_from) {
-        Pair::template tile<Rows, Vecs>(x, x_stride, lanes, panel, before, sums, stride, ahead);
-        return;
-    }
     vec totals[Rows][Vecs];
     for (int r = 0; r < Rows; ++r) {
         for (int v = 0; v < Vecs; ++v) {
@@ -41,8 +37,8 @@ template <class Pair>
 struct Bfloat16PairProduct {
     using Weight = bfloat16;
     using Gelu = NarrowGelu;
-    using Session = typename Pair::Session;
-    static constexpr int row_tile = Pair::row_tile;
+    using Session = detail::NoSession;
+    static constexpr int row_tile = float_row_tile;
 
     struct Rows {
         const bfloat16* values;
@@ -105,7 +101,9 @@ struct Bfloat16PairProduct {
 /// See FloatHead.
 template <class Pair>
 struct Bfloat16Head {
+    using Session = detail::NoSession;
     static constexpr std::ptrdiff_t unit = 2;
+    static constexpr std::ptrdiff_t lane_step = 1;
     static constexpr int query_tile = 8;  // 16 sums
     static constexpr float score_factor = Pair::score_factor;
 

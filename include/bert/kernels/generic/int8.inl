@@ -162,7 +162,7 @@ struct Int8Product {
         }
     }
 
-private:
+protected:
     template <int Height>
     static BERT_ALWAYS_INLINE void sum_products(const typename Dot::Value* values, std::ptrdiff_t stride,
                                                 const Block& block, typename Dot::Sum (&sums)[Height][panel_vecs],

@@ -1,5 +1,5 @@
 // Dense layers with float weights, and what those with other weights share: tiles, and the way from sums to outputs.
-// Read after generic/encoder.inl, which see. The includer defines `row_tile`, the rows of a register tile.
+// Read after generic/encoder.inl, which see. The includer defines `float_row_tile`, the rows of a register tile.
 
 /// What a panel's outputs are made of besides sums.
 struct Tile {
@@ -133,8 +133,8 @@ void pack(PackSource<float, typename Product::Weight> weights, std::ptrdiff_t ou
 }
 
 template <class Product>
-inline constexpr LinearKernel<float, typename Product::Weight> kernel{panel_width, packed_size<Product>, pack<Product>,
-                                                                      Product::scratch_size, linear<Product>};
+inline constexpr LinearKernel<float, typename Product::Weight> kernel{
+    panel_width, {}, packed_size<Product>, pack<Product>, Product::scratch_size, linear<Product>};
 
 /// Weights and rows of floats.
 struct FloatProduct {
@@ -171,7 +171,7 @@ struct FloatProduct {
         std::ptrdiff_t size;
         std::ptrdiff_t steps() const { return size; }
     };
-    static constexpr std::ptrdiff_t depth_block = 384;
+    static constexpr std::ptrdiff_t depth_block = 4608 / panel_width;  // 18 KB of weights stay in the first cache
     struct Unpacked {};
 
     /// Moves `panel` to what follows the block.
