@@ -33,6 +33,7 @@ struct CpuFeatures {
     bool avx512 = false;        ///< F, BW, DQ and VL
     bool avx512_vnni = false;   ///< products of 8-bit integers in 512 bits
     bool avx512_bf16 = false;   ///< products of bfloat16
+    bool slow_bf16 = false;     ///< which take longer than those of floats, as on Intel's processors
     bool amx = false;           ///< tiles of 8-bit integers and bfloat16, beside all of AVX-512 above
     bool neon_dotprod = false;  ///< products of 8-bit integers, four at a time
     bool neon_i8mm = false;     ///< products of matrices of 8-bit integers
@@ -89,7 +90,8 @@ inline bool may_use_tiles() noexcept {
 /// Asks the processor.
 inline CpuFeatures detect_cpu() noexcept {
     CpuFeatures features;
-    if (detail::cpuid(0, 0).eax < 7) return features;
+    const auto zero = detail::cpuid(0, 0);
+    if (zero.eax < 7) return features;
     const auto one = detail::cpuid(1, 0);
     const auto seven = detail::cpuid(7, 0);
     const auto bit = [](std::uint32_t word, int index) { return ((word >> index) & 1u) != 0; };
@@ -105,6 +107,8 @@ inline CpuFeatures detect_cpu() noexcept {
         const auto seven_one = detail::cpuid(7, 1);
         features.avx_vnni = features.avx2_fma && bit(seven_one.eax, 4);
         features.avx512_bf16 = features.avx512 && bit(seven_one.eax, 5);
+        constexpr std::uint32_t genu = 0x756E6547;  // the first letters of the vendor's name, "GenuineIntel"
+        features.slow_bf16 = features.avx512_bf16 && zero.ebx == genu;
     }
     const bool saves_tiles = (states & 0x60000) == 0x60000;
     features.amx = features.avx512_vnni && features.avx512_bf16 && saves_tiles && bit(seven.edx, 22) &&

@@ -83,8 +83,8 @@ bool products_agree(const KernelTable<float>& a, const KernelTable<float>& b, fl
     return true;
 }
 
-/// AMX has been tested on emulated tiles only. Where its products differ from those of the tables before it, something
-/// is not as expected, and it is left out.
+/// Whether AMX computes what the table before it does. Virtual machines and emulators announce tiles that they do not
+/// run as the processor would; AMX is left out there.
 inline bool agree(const KernelTable<float>& amx, const KernelTable<float>& avx512) {
     return products_agree<std::int8_t>(amx, avx512, 0.0f) && products_agree<bfloat16>(amx, avx512, 1e-3f);
 }
@@ -97,8 +97,10 @@ BERT_INLINE std::vector<const KernelTable<float>*> available_float_kernels() {
     static const bool amx = cpu.amx && agree(avx512_amx::table, avx512_bf16::table);
     if (amx) tables.push_back(&avx512_amx::table);
 #endif
-    if (cpu.avx512_vnni && cpu.avx512_bf16) tables.push_back(&avx512_bf16::table);
+    const bool pairs = cpu.avx512_vnni && cpu.avx512_bf16;
+    if (pairs && !cpu.slow_bf16) tables.push_back(&avx512_bf16::table);
     if (cpu.avx512_vnni) tables.push_back(&avx512_vnni::table);
+    if (pairs && cpu.slow_bf16) tables.push_back(&avx512_bf16::table);
     if (cpu.avx512) tables.push_back(&avx512::table);
     if (cpu.avx_vnni) tables.push_back(&avx2_vnni::table);
     if (cpu.avx2_fma) tables.push_back(&avx2::table);
