@@ -88,6 +88,35 @@ inline constexpr double operations = 8;
 }  // namespace avx2_vnni
 BERT_TARGET_END
 
+#if defined(BERT_AMX)
+
+// Products of tiles of 16 rows of 64 bytes, added to six tiles of sums.
+
+BERT_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,amx-tile,amx-int8,amx-bf16,avx2,fma")
+namespace avx512_amx {
+
+template <class Tiles>
+void multiply_tiles(const float*, std::ptrdiff_t steps, float*) {
+    const bert::avx512_amx::Session session;
+    for (std::ptrdiff_t step = 0; step < steps; ++step) {
+        Tiles::template add<0>();
+        Tiles::template add<1>();
+        Tiles::template add<2>();
+        Tiles::template add<3>();
+        Tiles::template add<4>();
+        Tiles::template add<5>();
+    }
+}
+
+inline constexpr double tile_operations = 2 * 16 * 16;  // for each feature of a row
+inline constexpr Peak bfloat16_peak{multiply_tiles<bert::avx512_amx::Bfloat16Tiles>, 6 * 32 * tile_operations};
+inline constexpr Peak int8_peak{multiply_tiles<bert::avx512_amx::Int8Tiles>, 6 * 64 * tile_operations};
+
+}  // namespace avx512_amx
+BERT_TARGET_END
+
+#endif
+
 BERT_TARGET_BEGIN("sse2")
 namespace sse2 {
 using vec = bert::sse2::vec;
@@ -113,6 +142,10 @@ inline constexpr double operations = 2;
 template <class W>
 const Peak* find_peak(std::string_view kernels) {
 #if defined(BERT_X86)
+#if defined(BERT_AMX)
+    if (kernels == "avx512_amx" && std::is_same_v<W, std::int8_t>) return &avx512_amx::int8_peak;
+    if (kernels == "avx512_amx" && std::is_same_v<W, bert::bfloat16>) return &avx512_amx::bfloat16_peak;
+#endif
     if constexpr (std::is_same_v<W, std::int8_t>) {
         if (kernels == "avx512_bf16" || kernels == "avx512_vnni") return &avx512_vnni::peak;
         if (kernels == "avx2_vnni") return &avx2_vnni::peak;
@@ -131,13 +164,13 @@ const Peak* find_peak(std::string_view kernels) {
 
 /// Operations per second of this core: the best of several short runs, since others may use the machine.
 inline double measure_peak(const Peak& peak) {
-    constexpr std::ptrdiff_t steps = 1 << 18;
+    constexpr std::ptrdiff_t steps = 1 << 16;
     constexpr std::size_t room = 512;  // floats: more than any set's chains or factors
     float factors[room];
     float out[room];
     std::fill_n(factors, room, 0.5f);
     double best = 0;
-    for (int run = 0; run < 40; ++run) {
+    for (int run = 0; run < 160; ++run) {
         const auto start = std::chrono::steady_clock::now();
         peak.run(factors, steps, out);
         const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
