@@ -12,5 +12,5 @@ if [[ -z "$tidy" ]]; then
 fi
 files=("$@")
 ((${#files[@]} > 0)) || files=(src/*.cpp)
-printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P "$(nproc)" -I '{}' \
+printf '%s\0' "${files[@]}" | xargs -0 -P "$(nproc)" -I '{}' \
     "$tidy" --quiet '{}' -- -std=c++17 -DBERT_COMPILED -Iinclude -isystem /usr/include/eigen3

@@ -75,21 +75,35 @@ inline void rows(const float* weights, std::ptrdiff_t count, std::ptrdiff_t feat
     }
 }
 
+/// A bit is set in each of four pairs of numbers, the bytes of `word`, whose magnitudes add up to more than 128.
+BERT_ALWAYS_INLINE std::uint64_t large_pairs(std::uint64_t word) {
+    constexpr std::uint64_t ones = 0x0101010101010101u;
+    constexpr std::uint64_t lower = 0x00FF00FF00FF00FFu;
+    const std::uint64_t negative = (word >> 7) & ones;
+    const std::uint64_t magnitudes = (word ^ (negative * 0xFF)) + negative;  // 128 at most: no byte overflows
+    const std::uint64_t sums = (magnitudes & lower) + ((magnitudes >> 8) & lower);
+    return (sums + 0x007F007F007F007Fu) & 0x0100010001000100u;
+}
+
 /// See fits_int8().
 inline bool fits(const std::int8_t* values, std::ptrdiff_t count, std::ptrdiff_t features) {
     // Rows of even length are one long row; what has no neighbour fits whatever it is.
     const bool even = features % 2 == 0;
-    const std::ptrdiff_t pairs = even ? count * features / 2 : features / 2;
-    int worst = 0;
-    for (std::ptrdiff_t row = 0; row < (even ? 1 : count); ++row, values += features) {
-        for (std::ptrdiff_t k = 0; k < pairs; ++k) {
-            const int a = values[2 * k];
-            const int b = values[2 * k + 1];
-            const int pair = (a < 0 ? -a : a) + (b < 0 ? -b : b);
-            worst = pair > worst ? pair : worst;
+    const std::ptrdiff_t rows = even ? 1 : count;
+    const std::ptrdiff_t length = even ? count * features : features - 1;
+    constexpr std::ptrdiff_t size = sizeof(std::uint64_t);
+    std::uint64_t large = 0;
+    for (std::ptrdiff_t row = 0; row < rows; ++row, values += features) {
+        std::uint64_t word;
+        for (std::ptrdiff_t k = 0; k < length / size; ++k) {
+            std::memcpy(&word, values + size * k, size);
+            large |= large_pairs(word);
         }
+        word = 0;
+        std::memcpy(&word, values + length / size * size, static_cast<std::size_t>(length % size));
+        large |= large_pairs(word);
     }
-    return worst <= 128;
+    return large == 0;
 }
 
 }  // namespace quantize

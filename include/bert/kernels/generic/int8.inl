@@ -103,23 +103,18 @@ struct Int8Product {
         for (std::ptrdiff_t first = 0; first < in_features; first += int8_block) {
             const std::ptrdiff_t size = smaller(int8_block, in_features - first);
             const std::ptrdiff_t bytes = panel_width * round_up(size, Dot::step);
-            for (std::ptrdiff_t j = 0; j < panel_width; ++j) {
-                std::int8_t block[int8_block] = {};
-                float scale = 0.0f;
-                if (j < width) {
-                    std::memcpy(block, weights.values + j * in_features + first, static_cast<std::size_t>(size));
-                    scale = weights.scales[j * blocks(in_features) + first / int8_block];
-                }
+            const std::int8_t* const values = weights.values + first;
+            pack_groups(values, width, in_features, size, packed);
+            float sums[panel_width] = {};
+            float scales[panel_width] = {};
+            for (std::ptrdiff_t j = 0; j < width; ++j) {
                 int sum = 0;
-                for (std::ptrdiff_t k = 0; k < int8_block; ++k) sum += block[k];
-                for (std::ptrdiff_t k = 0; k < round_up(size, Dot::step); k += group) {
-                    std::memcpy(packed + k * panel_width + group * j, block + k, group);
-                }
-                const auto float_sum = static_cast<float>(sum);
-                std::memcpy(packed + bytes + static_cast<std::ptrdiff_t>(sizeof(float)) * j, &float_sum, sizeof(float));
-                std::memcpy(packed + bytes + line + static_cast<std::ptrdiff_t>(sizeof(float)) * j, &scale,
-                            sizeof scale);
+                for (std::ptrdiff_t k = 0; k < size; ++k) sum += values[j * in_features + k];
+                sums[j] = static_cast<float>(sum);
+                scales[j] = weights.scales[j * blocks(in_features) + first / int8_block];
             }
+            std::memcpy(packed + bytes, sums, sizeof sums);
+            std::memcpy(packed + bytes + line, scales, sizeof scales);
             packed += bytes + 2 * line;
         }
     }
@@ -201,6 +196,35 @@ protected:
                     vec::fnma(zero, vec::load(block.weight_sums + v * vec::size), Dot::to_float(sums[r][v]));
                 const vec both = vec::mul(scale, vec::load(block.weight_scales + v * vec::size));
                 vec::store(total, Add ? vec::fma(whole, both, vec::load(total)) : vec::mul(whole, both));
+            }
+        }
+    }
+
+    /// For every `group` features of a block, those of all outputs one after another; `stride` from output to output.
+    static void pack_groups(const std::int8_t* values, std::ptrdiff_t width, std::ptrdiff_t stride, std::ptrdiff_t size,
+                            std::int8_t* packed) {
+        const std::ptrdiff_t padded = round_up(size, Dot::step);
+        if constexpr (group == sizeof(float)) {
+            const auto load = [&](std::ptrdiff_t output, std::ptrdiff_t unit) {
+                constexpr auto bytes = static_cast<std::ptrdiff_t>(sizeof(vec));
+                const std::int8_t* const from = values + output * stride + unit * group;
+                const std::ptrdiff_t left = size - unit * group;
+                vec units = vec::zero();
+                if (left >= bytes) {
+                    std::memcpy(&units, from, sizeof units);
+                } else if (left > 0) {
+                    std::memcpy(&units, from, static_cast<std::size_t>(left));
+                }
+                return units;
+            };
+            pack_rows(width, padded / group, panel_width, load, packed);
+        } else {
+            std::memset(packed, 0, static_cast<std::size_t>(panel_width * padded));
+            for (std::ptrdiff_t j = 0; j < width; ++j) {
+                for (std::ptrdiff_t k = 0; k < size; k += group) {
+                    std::memcpy(packed + k * panel_width + group * j, values + j * stride + k,
+                                static_cast<std::size_t>(smaller(group, size - k)));
+                }
             }
         }
     }
