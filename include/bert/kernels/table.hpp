@@ -87,6 +87,7 @@ struct RowsPerCall {
     std::ptrdiff_t multiple = 8;  ///< what is multiplied together
     /// Few enough for the inner rows of a feed-forward layer to stay in the cache while weights stream by.
     std::ptrdiff_t most = 48;
+    static constexpr std::ptrdiff_t enough = 48;  ///< to be worth another thread
 };
 
 /// Products with weights of type W. Weights are packed into panels: panel_width outputs side by side, for one input

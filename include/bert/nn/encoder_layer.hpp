@@ -46,7 +46,7 @@ public:
         // What follows the heads treats each row by itself. Enough rows are shared out in blocks that each go all the
         // way on one thread; few rows go together, so that the threads share the weights instead.
         const RowsPerCall& size = feed_forward_.rows_per_call();
-        if (x.rows() > size.most * static_cast<Index>(workspace.workers() - 1)) {
+        if (x.rows() > size.enough * static_cast<Index>(workspace.workers() - 1)) {
             detail::for_row_blocks(x.rows(), size, workspace, [&](Index first, Index last, Workspace& own) {
                 after_heads(context.middleRows(first, last - first), x.middleRows(first, last - first), own);
             });

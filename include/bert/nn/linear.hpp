@@ -29,6 +29,7 @@ public:
           multiples_((rows + multiple_ - 1) / multiple_),
           count_((rows + size.most - 1) / size.most) {
         const auto threads = static_cast<Index>(workers);
+        count_ = std::max(count_, std::min<Index>((rows + size.enough - 1) / size.enough, threads));
         if (count_ > threads) count_ = std::min((count_ + threads - 1) / threads * threads, multiples_);
     }
 
@@ -202,11 +203,13 @@ private:
 
     void compute(const ConstRows<Scalar>& x, Activation activation, const Scalar* residual, Index residual_stride,
                  Rows<Scalar>& y, Workspace& workspace) const {
-        // Short inputs keep all threads busy too: where blocks of rows are few, the outputs are split as well.
+        // Short inputs keep all threads busy too: where blocks of rows are few and cannot be shared evenly, the outputs
+        // are split as well.
         const detail::RowBlocks blocks(x.rows(), workspace.workers(), rows_per_call());
         const Index panels = padded_size(kernel(), out_features_) / kernel().panel_width;
         const auto workers = static_cast<Index>(workspace.workers());
-        const Index wanted = workers == 1 ? 1 : (2 * workers + blocks.count() - 1) / std::max<Index>(blocks.count(), 1);
+        const bool even = blocks.count() > 0 && blocks.count() % workers == 0;
+        const Index wanted = even ? 1 : (2 * workers + blocks.count() - 1) / std::max<Index>(blocks.count(), 1);
         const Index panels_per_task = (panels + wanted - 1) / wanted;
         const Index outputs_per_task = panels_per_task * kernel().panel_width;
         const Index column_blocks = (panels + panels_per_task - 1) / panels_per_task;
