@@ -108,11 +108,13 @@ void check_sums(const Table& table, const Layer& l, std::ptrdiff_t split) {
             double magnitude = std::abs(sum);
             double flushed = 0;
             for (std::ptrdiff_t k = 0; k < l.in; ++k) {
-                const double x = widened<W>(l.x[static_cast<std::size_t>(row * l.in + k)], narrow_inputs);
+                const float input = l.x[static_cast<std::size_t>(row * l.in + k)];
+                const double x = widened<W>(input, narrow_inputs);
                 const double w = widened<W>(l.weights[static_cast<std::size_t>(o * l.in + k)], narrow_weights);
                 sum += x * w;
                 magnitude += std::abs(x * w);
-                if (std::min(std::abs(x), std::abs(w)) < smallest) flushed += std::abs(x * w);
+                const double before = std::abs(static_cast<double>(input));  // denormal inputs may round up to normal
+                if (std::min({before, std::abs(x), std::abs(w)}) < smallest) flushed += std::abs(x * w);
             }
             // Each addition rounds by half a unit; bf16 instructions flush denormals, of inputs and of products.
             double allowed = magnitude * 6e-8 * static_cast<double>(l.in + 4) + 1e-36 * static_cast<double>(l.in);
