@@ -47,6 +47,7 @@ using GgufValue = std::variant<std::uint64_t, std::int64_t, double, bool, std::s
 /// What a GGUF file holds.
 struct GgufFile {
     std::filesystem::path path;                              ///< as it was opened
+    std::shared_ptr<const MappedFile> file;                  ///< what texts and lists of metadata lie in
     std::map<std::string, GgufValue, std::less<>> metadata;  ///< by key, e.g. "bert.block_count"
     std::vector<TensorView> tensors;  ///< shapes with the outermost dimension first, as everywhere in this library
 };

@@ -35,6 +35,7 @@ BERT_INLINE GgufFile GgufReader::read() {
     }
     GgufFile result;
     result.path = path_;
+    result.file = file_;
     for (std::uint64_t i = 0; i < values; ++i) {
         const std::string key(text("a metadata key"));
         const auto type = number<std::uint32_t>(key);

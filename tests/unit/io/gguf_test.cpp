@@ -337,6 +337,19 @@ INSTANTIATE_TEST_SUITE_P(
                    {"ffn_up", "dimensions"}}),
     [](const testing::TestParamInfo<GgufDamage>& info) { return std::string(info.param.name); });
 
+TEST(Gguf, TextsOutliveTheReadingOfAFileWithoutTensors) {
+    // Only tensors used to keep the file mapped.
+    const TempFolder folder;
+    const fs::path path = folder.path() / "no-tensors.gguf";
+    write_bytes(path, gguf_with_start(8, std::uint64_t{0}));
+    for (const bool map : {true, false}) {
+        const bert::GgufFile file = bert::read_gguf(path, map);
+        EXPECT_TRUE(file.tensors.empty());
+        const auto& architecture = std::get<std::string_view>(file.metadata.find("general.architecture")->second);
+        EXPECT_EQ(architecture, "bert");
+    }
+}
+
 TEST(Gguf, CutShortOrWithChangedBytesIsOpenedOrNamed) {
     const TempFolder folder;
     const fs::path path = folder.path() / "damaged.gguf";
