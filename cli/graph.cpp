@@ -5,17 +5,29 @@
 #include <bert/nn/pooling.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <string>
 
 #ifdef BERT_CLI_HNSWLIB
 
-// Its own vector code depends on the compiler's flags; the distance below is chosen at run time.
-#define NO_MANUAL_VECTORIZATION
 #include <hnswlib/hnswlib.h>
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 namespace {
+
+/// Asks for large pages where the system has them: searching reads all over this memory.
+void use_large_pages([[maybe_unused]] char* memory, [[maybe_unused]] std::size_t size) {
+#ifdef MADV_HUGEPAGE
+    const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+    const std::uintptr_t rest = reinterpret_cast<std::uintptr_t>(memory) % page;
+    const std::uintptr_t before = rest == 0 ? 0 : page - rest;
+    if (size > before) (void)madvise(memory + before, size - before, MADV_HUGEPAGE);
+#endif
+}
 
 // One minus the product of two vectors, in lanes of `BYTES`.
 #define BERT_CLI_DISTANCE(NAME, TARGET, BYTES)                                           \
@@ -103,6 +115,7 @@ NeighbourGraph::NeighbourGraph(bert::Index dimension, bert::Similarity measure, 
     : state_(std::make_unique<State>(dimension, measure)) {
     state_->graph = std::make_unique<hnswlib::HierarchicalNSW<float>>(&state_->space, capacity, options.links,
                                                                       options.ef_construction);
+    use_large_pages(state_->graph->data_level0_memory_, capacity * state_->graph->size_data_per_element_);
 }
 
 NeighbourGraph::NeighbourGraph(const std::filesystem::path& file, bert::Index dimension, bert::Similarity measure,
