@@ -1,4 +1,5 @@
 // bert embed: texts to vectors, a window at a time, so that corpora may be larger than memory.
+#include "arrow_tables.hpp"
 #include "commands.hpp"
 #include "embedding_format.hpp"
 #include "encoder_options.hpp"
@@ -16,6 +17,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <future>
 #include <map>
 #include <memory>
@@ -102,7 +104,7 @@ public:
           file_(
               options.output, [&] { return describe_job(options, encoder, format); }, options.force),
           done_(file_.found()) {
-        if (!file_.seekable() && has_counted_header(format)) {
+        if (!file_.seekable() && (has_counted_header(format) || is_made_at_the_end(format))) {
             throw CLI::ValidationError("this format needs a file to be written to (-o), not a pipe or a device");
         }
         if (!reader_.skip_to(done_.input)) {
@@ -131,7 +133,13 @@ public:
         }
         done_.input = reader_.position();
         progress_->show(new_rows(), reader_.total_bytes().value_or(done_.input.bytes));
-        file_.finish(header(), done_);
+        RowFile::Make make;
+        if (is_made_at_the_end(format_)) {
+            make = [&](const std::filesystem::path& rows, const std::filesystem::path& made) {
+                write_parquet(rows, static_cast<std::size_t>(encoder_.dimension()), made);
+            };
+        }
+        file_.finish(header(), done_, make);
     }
 
     const Checkpoint& done() const { return done_; }
@@ -211,6 +219,7 @@ private:
 
 void run_embed(EmbedOptions& options) {
     const EmbeddingFormat format = options.format.value_or(format_of(options.output));
+    if (format == EmbeddingFormat::parquet) require_arrow();
     const bert::SentenceEncoder encoder(options.folder, options.encoder);
     if (options.query || options.document) {
         const char* const name = options.query ? "query" : "document";
@@ -248,18 +257,19 @@ void add_embed(CLI::App& app) {
     add_encoder_options(command, options->folder, options->encoder);
     add_input_options(command, options->input);
     command.add_option("-o,--output", options->output,
-                       "File to write, by its ending a NumPy array (.npy), .safetensors, .csv or JSON lines (default: "
-                       "standard output)");
-    auto* const format =
-        command
-            .add_option("--output-format", options->format, "jsonl, npy, safetensors or csv, whatever the name ends in")
-            ->option_text("NAME")
-            ->transform(CLI::CheckedTransformer(
-                            std::map<std::string, EmbeddingFormat>{{"jsonl", EmbeddingFormat::jsonl},
-                                                                   {"npy", EmbeddingFormat::npy},
-                                                                   {"safetensors", EmbeddingFormat::safetensors},
-                                                                   {"csv", EmbeddingFormat::csv}})
-                            .description(""));
+                       "File to write, by its ending a NumPy array (.npy), .safetensors, .csv, .parquet or JSON lines "
+                       "(default: standard output)");
+    auto* const format = command
+                             .add_option("--output-format", options->format,
+                                         "jsonl, npy, safetensors, csv or parquet, whatever the name ends in")
+                             ->option_text("NAME")
+                             ->transform(CLI::CheckedTransformer(std::map<std::string, EmbeddingFormat>{
+                                                                     {"jsonl", EmbeddingFormat::jsonl},
+                                                                     {"npy", EmbeddingFormat::npy},
+                                                                     {"safetensors", EmbeddingFormat::safetensors},
+                                                                     {"csv", EmbeddingFormat::csv},
+                                                                     {"parquet", EmbeddingFormat::parquet}})
+                                             .description(""));
     command
         .add_flag_callback(
             "--json", [options] { options->format = EmbeddingFormat::jsonl; },

@@ -1,6 +1,8 @@
 // Writing embeddings.
 #include "embedding_format.hpp"
 
+#include "arrow_tables.hpp"
+
 #include <cstddef>
 #include <cstring>
 
@@ -40,13 +42,18 @@ std::string csv_cell(const std::string& text) {
     return cell + '"';
 }
 
-/// The record with its embedding added, as JSON. Numbers are written by hand: as doubles they would be longer.
-std::string json_row(Record record, bool truncated, const bert::ConstRows<float>& embedding) {
+/// The record without an embedding, as JSON.
+std::string json_record(Record record, bool truncated) {
     record.erase("embedding");
     if (truncated) record["truncated"] = true;
-    std::string line = record.dump(-1, ' ', false, Record::error_handler_t::replace);
+    return record.dump(-1, ' ', false, Record::error_handler_t::replace);
+}
+
+/// The record with its embedding added, as JSON. Numbers are written by hand: as doubles they would be longer.
+std::string json_row(const Record& record, bool truncated, const bert::ConstRows<float>& embedding) {
+    std::string line = json_record(record, truncated);
     line.pop_back();
-    line += record.empty() ? "\"embedding\":[" : ",\"embedding\":[";
+    line += line.size() == 1 ? "\"embedding\":[" : ",\"embedding\":[";
     for (bert::Index i = 0; i < embedding.cols(); ++i) {
         if (i > 0) line += ',';
         line += shortest(embedding(0, i));
@@ -62,6 +69,7 @@ EmbeddingFormat format_of(const std::string& path) {
     if (ending == ".npy") return EmbeddingFormat::npy;
     if (ending == ".safetensors") return EmbeddingFormat::safetensors;
     if (ending == ".csv") return EmbeddingFormat::csv;
+    if (ending == ".parquet") return EmbeddingFormat::parquet;
     return EmbeddingFormat::jsonl;
 }
 
@@ -70,7 +78,8 @@ std::string embedding_header(EmbeddingFormat format, std::uint64_t rows, bert::I
     switch (format) {
         case EmbeddingFormat::npy: return npy_header(rows, columns);
         case EmbeddingFormat::safetensors: return safetensors_header(rows, columns);
-        case EmbeddingFormat::jsonl: return {};
+        case EmbeddingFormat::jsonl:
+        case EmbeddingFormat::parquet: return {};
         case EmbeddingFormat::csv: break;
     }
     std::string header = csv_cell(field);
@@ -86,6 +95,9 @@ std::string embedding_row(EmbeddingFormat format, const Record& record, const st
             return {reinterpret_cast<const char*>(embedding.data()),
                     static_cast<std::size_t>(embedding.cols()) * sizeof(float)};
         case EmbeddingFormat::jsonl: return json_row(record, truncated, embedding);
+        case EmbeddingFormat::parquet:
+            return parquet_row(json_record(record, truncated), embedding.data(),
+                               static_cast<std::size_t>(embedding.cols()));
         case EmbeddingFormat::csv: break;
     }
     std::string row = csv_cell(text);

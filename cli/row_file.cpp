@@ -117,6 +117,7 @@ void RowFile::read_state() {
         if (state.at("version") != state_version) refuse_output(state_path_ + ": another version wrote this");
         found_ = to_checkpoint(state);
         replaces_ = state.at("replaces");
+        if (state.contains("made")) made_ = state.at("made").get<std::uint64_t>();
         if (const Record& job = state.at("job"); found_.rows > 0 && job != job_) {
             refuse_output(state_path_ + ": an unfinished run differs in " + difference(job_, job) +
                           "; --force begins anew");
@@ -124,7 +125,10 @@ void RowFile::read_state() {
     } catch (const Record::exception&) {
         refuse_output(state_path_ + ": is damaged; --force begins anew");
     }
-    if (found_.rows == 0) found_ = {};
+    if (found_.rows == 0) {
+        found_ = {};
+        made_.reset();
+    }
 }
 
 void RowFile::resume(bool force) {
@@ -135,7 +139,7 @@ void RowFile::resume(bool force) {
     // A run that ended between taking the name and removing the state is finished once more.
     if (goes_on && !size_of(part_path_) && size_of(path_) == found_.bytes) {
         if (std::rename(path_.c_str(), part_path_.c_str()) != 0) fail("could not be created");
-    } else if (there && !replaces_) {
+    } else if (there && !replaces_ && !(made_ && size_of(path_) == made_)) {
         refuse_output(path_ + " exists; --force overwrites it");
     }
     // Opened without cutting it: another run may be at it.
@@ -170,6 +174,7 @@ void RowFile::save(const Checkpoint& done) {
     Checkpoint saved = done;
     saved.bytes = bytes_;
     Record state = {{"version", state_version}, {"job", job_}, {"replaces", replaces_}};
+    if (made_) state["made"] = *made_;
     state.update(to_record(saved));
     bert::detail::AtomicFile file(state_path_);
     file.write(state.dump(1, ' ', false, Record::error_handler_t::replace) + "\n");
@@ -177,16 +182,37 @@ void RowFile::save(const Checkpoint& done) {
     rows_ = saved.rows;
 }
 
-void RowFile::finish(std::string_view header, const Checkpoint& done) {
+void RowFile::finish(std::string_view header, const Checkpoint& done, const Make& make) {
     save(done);
     if (stream_) return;
     if (fseeko(file_, 0, SEEK_SET) != 0) fail("could not be written");
     if (std::fwrite(header.data(), 1, header.size(), file_) != header.size()) fail("could not be written");
     if (std::fflush(file_) != 0 || fsync(fileno(file_)) != 0) fail("could not be written");
-    if (std::rename(part_path_.c_str(), path_.c_str()) != 0) fail("could not be renamed");
+    if (make) {
+        make_output(make, done);
+    } else if (std::rename(part_path_.c_str(), path_.c_str()) != 0) {
+        fail("could not be renamed");
+    }
     bert::detail::synchronise_folder(bert::detail::folder_of(path_));
     if (std::remove(state_path_.c_str()) != 0) fail("its state could not be removed");
+    if (make && std::remove(part_path_.c_str()) != 0) fail("could not be removed");
     std::fclose(std::exchange(file_, nullptr));
+}
+
+void RowFile::make_output(const Make& make, const Checkpoint& done) {
+    const std::string made = path_ + ".made";
+    try {
+        make(part_path_, made);
+        made_ = size_of(made);
+        save(done);
+        const int descriptor = open(made.c_str(), O_RDONLY | O_CLOEXEC);
+        const bool kept = descriptor >= 0 && fsync(descriptor) == 0;
+        if (descriptor >= 0) close(descriptor);
+        if (!kept || std::rename(made.c_str(), path_.c_str()) != 0) fail("what was made of it could not be kept");
+    } catch (...) {
+        std::remove(made.c_str());
+        throw;
+    }
 }
 
 std::string model_checksum(const std::filesystem::path& path) {

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -46,8 +47,10 @@ public:
     /// Makes what was written last. `done` describes it. Errors: file.
     void save(const Checkpoint& done);
 
-    /// Puts `header` over the beginning, and the file in its place. Errors: file.
-    void finish(std::string_view header, const Checkpoint& done);
+    /// Puts `header` over the beginning, and the file in its place; or, with `make`, what that makes of it: it is given
+    /// the file to read and the one to write. Errors: file; those of `make`, after which the run can go on.
+    using Make = std::function<void(const std::filesystem::path& rows, const std::filesystem::path& made)>;
+    void finish(std::string_view header, const Checkpoint& done, const Make& make = {});
 
     /// For messages.
     const std::string& state_path() const { return state_path_; }
@@ -55,11 +58,13 @@ public:
 private:
     void resume(bool force);
     void read_state();
+    void make_output(const Make& make, const Checkpoint& done);
     [[noreturn]] void fail(const char* what);
 
     bool stream_ = false;
-    bool failed_ = false;    // what the file holds is not known
-    bool replaces_ = false;  // an output of that name that was there at first
+    bool failed_ = false;                // what the file holds is not known
+    bool replaces_ = false;              // an output of that name that was there at first
+    std::optional<std::uint64_t> made_;  // bytes of what was made and may have taken the name
     std::string path_;
     std::string part_path_;
     std::string state_path_;

@@ -1,6 +1,7 @@
 // Reading texts: bytes to lines, lines to records, records to texts.
 #include "text_reader.hpp"
 
+#include "arrow_tables.hpp"
 #include "interrupt.hpp"
 
 #include <bert/error.hpp>
@@ -30,6 +31,11 @@ namespace {
 
 bool ends_with(const std::string& text, const std::string& end) {
     return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+/// Whether a file's name says that it is a Parquet or Arrow file.
+bool is_arrow_name(const std::string& file) {
+    return ends_with(file, ".parquet") || ends_with(file, ".arrow") || ends_with(file, ".feather");
 }
 
 std::string shown_name(const std::string& file) {
@@ -80,15 +86,17 @@ void Checksum::add(std::string_view bytes) {
     mix(rest);
 }
 
-/// The bytes of one file.
+/// Lines out of one file: its bytes, or the rows of a Parquet or Arrow file as lines of JSON.
 class TextReader::Source {
 public:
-    explicit Source(const std::string& file) : name_(shown_name(file)) {
+    explicit Source(const std::string& file, bool table) : name_(shown_name(file)) {
+        if (table && file == "-") fail_file("Parquet and Arrow files cannot be read from standard input");
         descriptor_ = file == "-" ? STDIN_FILENO : open(file.c_str(), O_RDONLY | O_CLOEXEC);
         if (descriptor_ < 0) fail_file(name_ + ": could not be opened: " + std::strerror(errno));
         struct stat status {};
         if (fstat(descriptor_, &status) == 0 && S_ISDIR(status.st_mode)) fail_file(name_ + ": is a folder");
-        buffer_.resize(std::size_t{1} << 20);
+        if (table) rows_.emplace(file);
+        else buffer_.resize(std::size_t{1} << 20);
     }
     Source(const Source&) = delete;
     Source& operator=(const Source&) = delete;
@@ -97,6 +105,8 @@ public:
     }
 
     const std::string& name() const { return name_; }
+    /// Of a Parquet or Arrow file.
+    const std::optional<ArrowRows>& rows() const { return rows_; }
 
     std::size_t line = 1;    ///< number of the line that comes next
     std::size_t record = 1;  ///< number of the line that the present record began at
@@ -105,6 +115,11 @@ public:
     /// bytes one is kept, which tells.
     bool append_line(std::string& text) {
         bool any = false;
+        if (rows_) {
+            any = rows_->append(text);
+            line += any;
+            return any;
+        }
         for (;;) {
             if (begin_ == end_ && !refill()) break;
             any = true;
@@ -160,6 +175,7 @@ private:
 
     std::string name_;
     int descriptor_ = -1;
+    std::optional<ArrowRows> rows_;
     std::vector<char> buffer_;
     std::size_t begin_ = 0;  // of what was not yet taken out of buffer_
     std::size_t end_ = 0;
@@ -192,14 +208,20 @@ bool TextReader::open_next() {
         if (ends_with(file, ".jsonl") || ends_with(file, ".ndjson")) format = "jsonl";
         else if (ends_with(file, ".csv")) format = "csv";
         else if (ends_with(file, ".tsv")) format = "tsv";
+        else if (is_arrow_name(file)) format = "arrow";
         else format = options_.plain;
     }
     if (format == "whole") format_ = Format::whole;
-    else if (format == "jsonl") format_ = Format::json;
+    else if (format == "jsonl" || format == "parquet" || format == "arrow") format_ = Format::json;
     else if (format == "csv") format_ = Format::csv;
     else if (format == "tsv") format_ = Format::tsv;
     else format_ = Format::lines;
-    source_ = std::make_unique<Source>(file);
+    source_ = std::make_unique<Source>(file, format == "parquet" || format == "arrow");
+    if (source_->rows()) {
+        columns_ = source_->rows()->columns();
+        find_column();
+        return true;
+    }
     if (format_ == Format::whole) position_.checksum.add(file);  // its name is part of the record
     else source_->skip_mark();
     if (format_ == Format::csv || format_ == Format::tsv) read_header();
@@ -235,12 +257,16 @@ void TextReader::read_header() {
     if (raw.size() > max_record) fail_format(place() + ": the line of column names is too long");
     const auto rows = format_ == Format::tsv ? bert::detail::parse_tsv(raw) : bert::detail::parse_csv(raw, place());
     columns_ = rows.front().cells;
+    find_column();
+}
+
+void TextReader::find_column() {
     const auto found = std::find(columns_.begin(), columns_.end(), options_.field);
     column_ = static_cast<std::size_t>(found - columns_.begin());
     if (found != columns_.end()) return;
     std::string given;
     for (const std::string& name : columns_) given += (given.empty() ? "\"" : ", \"") + name + "\"";
-    fail_format(place() + ": there is no column \"" + options_.field + "\"; the first line names " + given);
+    fail_format(place() + ": there is no column \"" + options_.field + "\"; there are " + given);
 }
 
 void TextReader::parse_row(std::string_view raw, TextRecord& result) const {
@@ -321,6 +347,11 @@ bool TextReader::skip_to(const ReadPosition& position) {
 std::optional<std::uint64_t> TextReader::total_bytes() const {
     std::uint64_t total = 0;
     for (const std::string& file : options_.files) {
+        // What is read of it is not its bytes.
+        if (options_.format == "parquet" || options_.format == "arrow" ||
+            (options_.format == "auto" && is_arrow_name(file))) {
+            return std::nullopt;
+        }
         struct stat status {};
         const int failed = file == "-" ? fstat(STDIN_FILENO, &status) : stat(file.c_str(), &status);
         if (failed != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
@@ -351,9 +382,10 @@ void add_format_options(CLI::App& command, InputOptions& input) {
     command
         .add_option("--format", input.format,
                     "lines: one text a line; whole: one text a file; jsonl: one JSON object a line; csv, tsv: a table "
-                    "whose first line names its columns; auto: by the file's name, else " +
+                    "whose first line names its columns; parquet, arrow: a table of Apache Arrow; auto: by the file's "
+                    "name, else " +
                         input.plain)
-        ->check(CLI::IsMember({"auto", "lines", "whole", "jsonl", "csv", "tsv"}).description(""));
+        ->check(CLI::IsMember({"auto", "lines", "whole", "jsonl", "csv", "tsv", "parquet", "arrow"}).description(""));
     command
         .add_option("--field,--column", input.field, "The field of JSON objects, or the column of tables, of the texts")
         ->capture_default_str();

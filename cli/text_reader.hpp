@@ -20,7 +20,8 @@ using Record = nlohmann::ordered_json;
 /// Where texts come from and how they are written there.
 struct InputOptions {
     std::vector<std::string> files;  ///< "-" is standard input, and so is no file at all
-    /// "lines", "jsonl", "csv", "tsv", "whole" (a file is one text), or "auto": by the file's name, else `plain`
+    /// "lines", "jsonl", "csv", "tsv", "parquet", "arrow", "whole" (a file is one text), or "auto": by the file's name,
+    /// else `plain`
     std::string format = "auto";
     std::string plain = "lines";
     std::string field = "text";  ///< of JSON objects, or the column of tables
@@ -56,7 +57,7 @@ struct ReadPosition {
 };
 
 /// A text, and the record it stood in ({"text": ...} for plain lines, {"file": ...} for whole files, an object of
-/// strings for rows of a table).
+/// strings for rows of CSV and TSV).
 struct TextRecord {
     std::string text;
     Record record;
@@ -95,6 +96,7 @@ private:
     void parse(std::string&& raw, TextRecord& result) const;
     void parse_row(std::string_view raw, TextRecord& result) const;
     void read_header();
+    void find_column();
     void count(std::string_view raw);
     std::string place() const;
 
