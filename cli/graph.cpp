@@ -12,6 +12,9 @@
 
 #ifdef BERT_CLI_HNSWLIB
 
+// Its own vector code depends on the compiler's flags; the distance below is chosen at run time. And what it prefetches
+// with that code, it finds by reading a number behind the end of a list.
+#define NO_MANUAL_VECTORIZATION
 #include <hnswlib/hnswlib.h>
 
 #include <sys/mman.h>

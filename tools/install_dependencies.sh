@@ -26,7 +26,7 @@ packages_for() {
             ;;
         docs) echo doxygen:doxygen doxygen-awesome-css ;;
         ci)
-            echo g++:g++ clang:clang++ clang-format-14 clang-tidy-14 shellcheck:shellcheck ccache:ccache
+            echo g++:g++ clang:clang++ libclang-rt-14-dev clang-format-14 clang-tidy-14 shellcheck:shellcheck ccache:ccache
             echo g++-aarch64-linux-gnu qemu-user googletest python3-numpy
             ;;
         *)
