@@ -312,8 +312,10 @@ def read_all(path):
 def load(bench):
     """MiniLM from process start to the first vector of a text, and memory then, after a corpus, and after five more
     passes over it; ours also from files that `bert convert` made. Files are in the page cache. Imports of Python are
-    told apart, for a program in another language would not have them."""
+    told apart, for a program in another language would not have them. On as many threads as there may be: that is what
+    every engine does by itself."""
     options = bench.options
+    threads = max(options.threads)
     names = [name for weights in options.weights
              for name in [ours(weights), converted(weights)] + peers_of(options, weights)]
     models = {}
@@ -336,14 +338,14 @@ def load(bench):
             read_all(bench.folders[model])  # some systems drop pages soon that nobody reads
             read_all(options.cache / model)
             for _ in range(3):
-                before = bench.start(name, model, 1)
+                before = bench.start(name, model, threads)
                 if before is None:
                     break
                 before.ask("embed", "A cat sat down.")
                 before.close()
             if before is None:
                 continue
-            engine = bench.start(name, model, 1)
+            engine = bench.start(name, model, threads)
             engine.ask("embed", "A cat sat down.")
             total = (time.perf_counter() - engine.begin) * 1e3
             imports = engine.opened[1] if len(engine.opened) > 1 else 0.0
@@ -366,7 +368,7 @@ def load(bench):
         results.append({"engine": name, "milliseconds": total, "of_it_imports": imports, "memory": memory.get(name),
                         "mib": round(file.stat().st_size / 2**20, 1) if file else None})
         log(f"load {results[-1]}")
-    return {"weights_mib": round(weights, 1), "engines": results}
+    return {"weights_mib": round(weights, 1), "threads": threads, "engines": results}
 
 
 # A user's file

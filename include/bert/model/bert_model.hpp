@@ -24,6 +24,9 @@ struct LoadOptions {
     /// Instruction set to compute with, one of available_kernels(); empty: BERT_KERNELS of the environment, else the
     /// best this machine has. Not for double.
     std::string kernels;
+    /// Calls body(i) for every i in [0, count), on any threads, and returns when all calls have: how layers are read
+    /// and packed. `body` throws nothing. Empty: one call after another. What is loaded is the same.
+    std::function<void(std::size_t count, const std::function<void(std::size_t i)>& body)> parallel_for;
     /// Told, in one line, of what is no error but costs much: kernels compiled without optimisation. May throw.
     std::function<void(std::string_view)> warning;
 };
@@ -63,7 +66,7 @@ public:
     static BertModel load(const ModelPath& folder, const LoadOptions& options = {});
 
     /// The encoder whose tensors `weights` looks up. Errors: format, shape, unsupported.
-    static BertModel load(ModelConfig config, Weights& weights);
+    static BertModel load(ModelConfig config, Weights& weights, const LoadOptions& options = {});
 
     const ModelConfig& config() const noexcept { return config_; }                 ///< as it was loaded
     const Embeddings<Scalar>& embeddings() const noexcept { return embeddings_; }  ///< ids to rows of hidden_size
@@ -89,6 +92,8 @@ public:
                  std::vector<std::vector<RowMatrix<Scalar>>>* attentions = nullptr) const;
 
 private:
+    static EncoderLayer<W> load_layer(const ModelConfig& config, Weights& weights, std::size_t number);
+
     ModelConfig config_;
     Embeddings<Scalar> embeddings_;
     Encoder<W> encoder_;

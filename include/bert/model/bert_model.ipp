@@ -6,6 +6,10 @@
 #include <bert/io/paths.hpp>
 #include <bert/model/bert_model.hpp>
 
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <exception>
 #include <utility>
 
 BERT_NAMESPACE_BEGIN
@@ -40,30 +44,57 @@ auto BertModel<W>::load(const ModelPath& folder, const LoadOptions& options) -> 
             "the kernels of bert.hpp were compiled without optimisation and are tens of times slower than they "
             "could be: compile with -O2, or link bert::compiled");
     }
-    return load(std::move(config), weights);
+    return load(std::move(config), weights, options);
 }
 
 template <class W>
-auto BertModel<W>::load(ModelConfig config, Weights& weights) -> BertModel {
+auto BertModel<W>::load_layer(const ModelConfig& config, Weights& weights, std::size_t number) -> EncoderLayer<W> {
     const Index hidden = config.hidden_size;
-    const double epsilon = config.layer_norm_eps;
+    const std::string layer = "encoder.layer." + std::to_string(number);
+    const std::string self = layer + ".attention.self.";
+    MultiHeadAttention<W> attention(weights.linear<W>({self + "query", self + "key", self + "value"}, hidden, hidden),
+                                    weights.linear<W>({layer + ".attention.output.dense"}, hidden, hidden),
+                                    config.num_attention_heads);
+    FeedForward<W> feed_forward(weights.linear<W>({layer + ".intermediate.dense"}, hidden, config.intermediate_size),
+                                weights.linear<W>({layer + ".output.dense"}, config.intermediate_size, hidden),
+                                config.hidden_act);
+    const auto layer_norm = [&](const char* name) {
+        return weights.layer_norm<Scalar>(layer + name, hidden, config.layer_norm_eps);
+    };
+    return EncoderLayer<W>(std::move(attention), layer_norm(".attention.output.LayerNorm"), std::move(feed_forward),
+                           layer_norm(".output.LayerNorm"));
+}
 
+template <class W>
+auto BertModel<W>::load(ModelConfig config, Weights& weights, const LoadOptions& options) -> BertModel {
     auto embeddings = weights.embeddings<W>(config);
-    std::vector<EncoderLayer<W>> layers;
-    for (Index i = 0; i < config.num_hidden_layers; ++i) {
-        const std::string layer = "encoder.layer." + std::to_string(i);
-        const std::string self = layer + ".attention.self.";
-        MultiHeadAttention<W> attention(
-            weights.linear<W>({self + "query", self + "key", self + "value"}, hidden, hidden),
-            weights.linear<W>({layer + ".attention.output.dense"}, hidden, hidden), config.num_attention_heads);
-        FeedForward<W> feed_forward(
-            weights.linear<W>({layer + ".intermediate.dense"}, hidden, config.intermediate_size),
-            weights.linear<W>({layer + ".output.dense"}, config.intermediate_size, hidden), config.hidden_act);
-        layers.emplace_back(
-            std::move(attention), weights.layer_norm<Scalar>(layer + ".attention.output.LayerNorm", hidden, epsilon),
-            std::move(feed_forward), weights.layer_norm<Scalar>(layer + ".output.LayerNorm", hidden, epsilon));
+    // A layer has tensors of its own: where a configuration tells of more layers than there are tensors, one of these
+    // fails.
+    const std::size_t count = std::min(static_cast<std::size_t>(config.num_hidden_layers), weights.size());
+    std::vector<std::optional<EncoderLayer<W>>> loaded(count);
+    std::vector<std::exception_ptr> errors(count);
+    std::atomic<bool> failed{false};
+    const auto load_one = [&](std::size_t i) {
+        if (failed) return;
+        try {
+            loaded[i] = load_layer(config, weights, i);
+        } catch (...) {
+            errors[i] = std::current_exception();
+            failed = true;
+        }
+    };
+    if (options.parallel_for) options.parallel_for(count, load_one);
+    for (std::size_t i = 0; i < count; ++i) {
+        if (!loaded[i]) load_one(i);
     }
+    for (const auto& error : errors) {
+        if (error) std::rethrow_exception(error);
+    }
+    std::vector<EncoderLayer<W>> layers;
+    layers.reserve(count);
+    for (auto& layer : loaded) layers.push_back(*std::move(layer));
 
+    const Index hidden = config.hidden_size;
     std::optional<Pooler<W>> pooler;
     if (weights.has("pooler.dense.weight")) pooler.emplace(weights.linear<W>({"pooler.dense"}, hidden, hidden));
     weights.check_all_used();

@@ -20,6 +20,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <string_view>
@@ -41,13 +42,16 @@ inline bool starts_with(std::string_view text, std::string_view prefix) {
 /// and shape, converts to the type asked for, and remembers what was used.
 ///
 /// Names may carry the prefix of a model with a head ("bert."), and layer-norm parameters their older names (gamma,
-/// beta).
+/// beta). Threads may ask for different tensors at the same time.
 class Weights {
 public:
     /// Tensors whose names start with `prefix`. `checkpoint` must outlive this object. Layers are made for the kernel
     /// table called `kernels`, see choose_kernels().
     Weights(const Checkpoint& checkpoint, std::string prefix, std::string kernels = {})
-        : checkpoint_(checkpoint), prefix_(std::move(prefix)), kernels_(std::move(kernels)) {}
+        : checkpoint_(checkpoint),
+          prefix_(std::move(prefix)),
+          kernels_(std::move(kernels)),
+          used_(std::make_unique<Used>()) {}
 
     /// The BERT encoder's tensors, with the prefix they have in this checkpoint. Errors: format (no encoder in it).
     static Weights of_encoder(const Checkpoint& checkpoint, const std::string& kernels = {}) {
@@ -64,6 +68,9 @@ public:
 
     /// What the names of this object's tensors start with in the checkpoint.
     const std::string& prefix() const noexcept { return prefix_; }
+
+    /// Number of tensors in the checkpoint, those of other parts included.
+    std::size_t size() const { return checkpoint_.tensors().size(); }
 
     /// Whether a tensor of that name exists.
     bool has(const std::string& name) const { return find(name) != nullptr; }
@@ -175,7 +182,7 @@ public:
     /// would not be the one that was trained. Heads outside of the encoder and buffers are fine. Errors: format.
     void check_all_used() const {
         for (const auto& [name, tensor] : checkpoint_.tensors()) {
-            if (used_.count(name) != 0 || !detail::starts_with(name, prefix_)) continue;
+            if (used_->names.count(name) != 0 || !detail::starts_with(name, prefix_)) continue;
             const std::string_view rest = std::string_view(name).substr(prefix_.size());
             const bool ours = detail::starts_with(rest, "embeddings.") || detail::starts_with(rest, "encoder.") ||
                               detail::starts_with(rest, "pooler.");
@@ -226,7 +233,8 @@ private:
                          ", given ", to_string(tensor->shape));
         }
         detail::check_readable(*tensor);
-        used_.insert(tensor->name);
+        const std::lock_guard<std::mutex> lock(used_->mutex);
+        used_->names.insert(tensor->name);
         return *tensor;
     }
 
@@ -311,11 +319,16 @@ private:
         detail::fail(ErrorKind::format, tensor.path, ": tensor \"", tensor.name, "\" holds infinities or NaNs");
     }
 
+    struct Used {
+        std::mutex mutex;
+        std::set<std::string> names;
+    };
+
     const Checkpoint& checkpoint_;
     std::string prefix_;
     std::string kernels_;
     Arena arena_;
-    std::set<std::string> used_;
+    std::unique_ptr<Used> used_;
 };
 
 BERT_NAMESPACE_END

@@ -91,7 +91,8 @@ private:
         AnyBertModel model;
     };
 
-    /// Opens tokenizer and model at the same time. Where neither can be opened, the tokenizer's error is thrown.
+    /// Opens the tokenizer and the layers of the model at the same time. Where neither tokenizer nor model can be
+    /// opened, the tokenizer's error is thrown.
     static Parts open(const ModelPath& folder, const TaskOptions& options, const TokenizerChanges& changes,
                       ThreadPool& pool);
 

@@ -36,22 +36,33 @@ BERT_INLINE auto TaskModel::open(const ModelPath& folder, const TaskOptions& opt
                                  ThreadPool& pool) -> Parts {
     std::optional<Tokenizer> tokenizer;
     std::optional<AnyBertModel> model;
-    std::exception_ptr errors[2];
-    pool.run(2, [&](std::size_t part, std::size_t) {
+    std::exception_ptr tokenizer_error, model_error;
+    const auto open_tokenizer = [&] {
         try {
-            if (part == 0) {
-                tokenizer.emplace(changed(load_tokenizer_config(folder), changes.special_tokens),
-                                  TokenizerOptions{options.invalid_utf8, changes.lowercase_first});
-            } else {
-                model.emplace(AnyBertModel::load(folder, options.weights, options.load));
-            }
+            tokenizer.emplace(changed(load_tokenizer_config(folder), changes.special_tokens),
+                              TokenizerOptions{options.invalid_utf8, changes.lowercase_first});
         } catch (...) {
-            errors[part] = std::current_exception();
+            tokenizer_error = std::current_exception();
         }
-    });
-    for (const auto& error : errors) {
-        if (error) std::rethrow_exception(error);
+    };
+    LoadOptions load = options.load;
+    if (!load.parallel_for) {
+        // The tokenizer takes longer than a layer, so it comes first.
+        load.parallel_for = [&](std::size_t count, const std::function<void(std::size_t)>& body) {
+            pool.run(count + 1, [&](std::size_t task, std::size_t) {
+                if (task == 0) open_tokenizer();
+                else body(task - 1);
+            });
+        };
     }
+    try {
+        model.emplace(AnyBertModel::load(folder, options.weights, load));
+    } catch (...) {
+        model_error = std::current_exception();
+    }
+    if (!tokenizer && !tokenizer_error) open_tokenizer();
+    if (tokenizer_error) std::rethrow_exception(tokenizer_error);
+    if (model_error) std::rethrow_exception(model_error);
     return {*std::move(tokenizer), *std::move(model)};
 }
 

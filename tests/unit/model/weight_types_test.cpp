@@ -8,9 +8,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <random>
+#include <stdexcept>
 #include <string>
+#include <thread>
 #include <type_traits>
 #include <vector>
 
@@ -115,6 +118,51 @@ TEST(LoadOptions, ForceKernels) {
     bert::LoadOptions unknown;
     unknown.kernels = "abacus";
     expect_error(bert::ErrorKind::unsupported, {"abacus", "scalar"}, [&] { BertModel<float>::load(folder, unknown); });
+}
+
+TEST(LoadOptions, LayersAreLoadedInAnyOrderOnAnyThreads) {
+    const auto folder = bert_models() / "base";
+    const auto batch = random_batch(20);
+    const Matrix expected = BertModel<float>::load(folder).forward(batch).last_hidden_state;
+    using Body = std::function<void(std::size_t)>;
+    std::size_t layers = 0;
+    const std::function<void(std::size_t, const Body&)> loops[] = {
+        [&](std::size_t count, const Body& body) {
+            layers = count;
+            std::vector<std::thread> threads;
+            for (std::size_t i = count; i-- > 0;) threads.emplace_back([&body, i] { body(i); });
+            for (auto& thread : threads) thread.join();
+        },
+        [](std::size_t, const Body&) {},  // less than was asked for
+    };
+    for (const auto& loop : loops) {
+        bert::LoadOptions options;
+        options.parallel_for = loop;
+        const auto model = BertModel<float>::load(folder, options);
+        EXPECT_TRUE(same_bits(Matrix(model.forward(batch).last_hidden_state), expected));
+        EXPECT_EQ(layers, model.encoder().layers().size());
+    }
+    bert::LoadOptions throwing;
+    throwing.parallel_for = [](std::size_t, const Body&) { throw std::runtime_error("no threads today"); };
+    EXPECT_THROW(BertModel<float>::load(folder, throwing), std::runtime_error);
+}
+
+TEST(LoadOptions, TheFirstBrokenLayerIsNamed) {
+    const TempFolder folder;
+    copy_into(bert_models() / "base", folder.path());
+    edit_tensors(folder.path() / "model.safetensors", [&](std::vector<RawTensor>& tensors) {
+        for (const char* layer : {"0", "1"}) {
+            tensor_named(tensors, "encoder.layer." + std::string(layer) + ".output.dense.weight").name += "s";
+        }
+    });
+    bert::LoadOptions options;
+    options.parallel_for = [](std::size_t count, const std::function<void(std::size_t)>& body) {
+        for (std::size_t i = 0; i < count; ++i) body(i);
+    };
+    for (const auto& tried : {bert::LoadOptions{}, options}) {
+        expect_error(bert::ErrorKind::format, {"encoder.layer.0.output.dense.weight", "missing"},
+                     [&] { BertModel<float>::load(folder.path(), tried); });
+    }
 }
 
 TEST(Weights, ThatAreNotFiniteAreNamed) {
