@@ -34,51 +34,49 @@ std::vector<bert::TextPair> read_pairs(Input& input, const std::string& field) {
 
 void run_zero_shot(const ClassifyOptions& options) {
     const bert::ZeroShotClassifier model(options.folder, options.task);
-    Input input = read_input(options.input);
-    Output output("");
-    const auto results = model.classify_batch(input.texts, options.labels, options.zero_shot);
-    for (std::size_t i = 0; i < results.size(); ++i) {
-        Record& record = input.records[i];
-        record["labels"] = Record::array();
-        for (const bert::ZeroShotLabel& label : results[i].labels) {
-            record["labels"].push_back({{"label", label.label}, {"score", score_of(label.score)}});
+    answer_in_windows(options.input, [&](Input& input, Output& output) {
+        const auto results = model.classify_batch(input.texts, options.labels, options.zero_shot);
+        for (std::size_t i = 0; i < results.size(); ++i) {
+            Record& record = input.records[i];
+            record["labels"] = Record::array();
+            for (const bert::ZeroShotLabel& label : results[i].labels) {
+                record["labels"].push_back({{"label", label.label}, {"score", score_of(label.score)}});
+            }
+            if (results[i].truncated) record["truncated"] = true;
+            output.write_line(record);
         }
-        if (results[i].truncated) record["truncated"] = true;
-        output.write_line(record);
-    }
-    output.commit();
+    });
 }
 
 void run_classify(const ClassifyOptions& options) {
     const bert::TextClassifier model(options.folder, options.task);
-    Input input = read_input(options.input);
-    Output output("");
-    const auto results = options.pairs ? model.classify_pairs(read_pairs(input, options.pair_field), options.classify)
-                                       : model.classify_batch(input.texts, options.classify);
-    for (std::size_t i = 0; i < results.size(); ++i) {
-        Record& record = input.records[i];
-        record["labels"] = Record::array();
-        for (const bert::LabelScore& label : results[i].labels) {
-            record["labels"].push_back({{"label", label.label}, {"score", score_of(label.score)}});
+    answer_in_windows(options.input, [&](Input& input, Output& output) {
+        const auto results = options.pairs
+                                 ? model.classify_pairs(read_pairs(input, options.pair_field), options.classify)
+                                 : model.classify_batch(input.texts, options.classify);
+        for (std::size_t i = 0; i < results.size(); ++i) {
+            Record& record = input.records[i];
+            record["labels"] = Record::array();
+            for (const bert::LabelScore& label : results[i].labels) {
+                record["labels"].push_back({{"label", label.label}, {"score", score_of(label.score)}});
+            }
+            if (results[i].truncated) record["truncated"] = true;
+            output.write_line(record);
         }
-        if (results[i].truncated) record["truncated"] = true;
-        output.write_line(record);
-    }
-    output.commit();
+    });
 }
 
 void run_next_sentence(const ClassifyOptions& options) {
     const bert::NextSentence model(options.folder, options.task);
-    Input input = read_input(options.input);
-    Output output("");
-    const auto results = model.score_batch(read_pairs(input, options.pair_field));
-    for (std::size_t i = 0; i < results.size(); ++i) {
-        Record& record = input.records[i];
-        record["is_next"] = score_of(results[i].probability);
-        if (results[i].truncated) record["truncated"] = true;
-        output.write_line(record);
-    }
-    output.commit();
+    answer_in_windows(options.input, [&](Input& input, Output& output) {
+        const auto results = model.score_batch(read_pairs(input, options.pair_field));
+        for (std::size_t i = 0; i < results.size(); ++i) {
+            Record& record = input.records[i];
+            record["is_next"] = score_of(results[i].probability);
+            if (results[i].truncated) record["truncated"] = true;
+            output.write_line(record);
+        }
+    });
 }
 
 void add_pair_field(CLI::App& command, ClassifyOptions& options) {

@@ -49,15 +49,12 @@ struct Window {
     bool last = false;
 };
 
-/// Bounds what is in memory: the window that is computed and the one that is read meanwhile.
-constexpr std::size_t window_texts = 2048;
-constexpr std::uint64_t window_bytes = std::uint64_t{1} << 20;
-
 Window read_window(TextReader& reader) {
     Window window;
     const std::uint64_t begin = reader.position().bytes;
     try {
-        while (window.texts.size() < window_texts && reader.position().bytes - begin < window_bytes) {
+        while (window.texts.size() < WindowLimits::texts && reader.position().bytes - begin < WindowLimits::bytes) {
+            if (!window.texts.empty() && reader.waits()) break;  // whoever writes there may wait for answers
             std::optional<TextRecord> text = reader.next();
             if (!text) {
                 window.last = true;

@@ -30,22 +30,21 @@ std::vector<bert::SparseVector> encode(const bert::Splade& model, const std::vec
 
 void run_embed_sparse(const EmbedSparseOptions& options) {
     const bert::Splade model(options.folder, options.task);
-    Input input = read_input(options.input);
-    Output output("");
-    const auto vectors = encode(model, input.texts, options);
-    for (std::size_t i = 0; i < vectors.size(); ++i) {
-        Record& record = input.records[i];
-        record["embedding"] = Record::array();
-        for (std::size_t k = 0; k < vectors[i].ids.size(); ++k) {
-            const std::int32_t id = vectors[i].ids[k];
-            record["embedding"].push_back({{"index", id},
-                                           {"token", model.task().tokenizer().id_to_token(id).value_or("")},
-                                           {"value", score_of(vectors[i].values[k])}});
+    answer_in_windows(options.input, [&](Input& input, Output& output) {
+        const auto vectors = encode(model, input.texts, options);
+        for (std::size_t i = 0; i < vectors.size(); ++i) {
+            Record& record = input.records[i];
+            record["embedding"] = Record::array();
+            for (std::size_t k = 0; k < vectors[i].ids.size(); ++k) {
+                const std::int32_t id = vectors[i].ids[k];
+                record["embedding"].push_back({{"index", id},
+                                               {"token", model.task().tokenizer().id_to_token(id).value_or("")},
+                                               {"value", score_of(vectors[i].values[k])}});
+            }
+            if (vectors[i].truncated) record["truncated"] = true;
+            output.write_line(record);
         }
-        if (vectors[i].truncated) record["truncated"] = true;
-        output.write_line(record);
-    }
-    output.commit();
+    });
 }
 
 }  // namespace

@@ -23,23 +23,22 @@ struct EntitiesOptions {
 void run_entities(EntitiesOptions& options) {
     const bert::TokenClassifier model(options.folder, options.task);
     if (options.all) options.entities.ignore_labels.clear();
-    Input input = read_input(options.input);
-    Output output("");
-    const auto results = model.classify_batch(input.texts, options.entities);
-    for (std::size_t i = 0; i < results.size(); ++i) {
-        Record& record = input.records[i];
-        record["entities"] = Record::array();
-        for (const bert::Entity& entity : results[i].entities) {
-            record["entities"].push_back({{"label", entity.label},
-                                          {"score", score_of(entity.score)},
-                                          {"start", entity.span.begin},
-                                          {"end", entity.span.end},
-                                          {"word", entity.word}});
+    answer_in_windows(options.input, [&](Input& input, Output& output) {
+        const auto results = model.classify_batch(input.texts, options.entities);
+        for (std::size_t i = 0; i < results.size(); ++i) {
+            Record& record = input.records[i];
+            record["entities"] = Record::array();
+            for (const bert::Entity& entity : results[i].entities) {
+                record["entities"].push_back({{"label", entity.label},
+                                              {"score", score_of(entity.score)},
+                                              {"start", entity.span.begin},
+                                              {"end", entity.span.end},
+                                              {"word", entity.word}});
+            }
+            if (results[i].truncated) record["truncated"] = true;
+            output.write_line(record);
         }
-        if (results[i].truncated) record["truncated"] = true;
-        output.write_line(record);
-    }
-    output.commit();
+    });
 }
 
 }  // namespace

@@ -21,39 +21,38 @@ struct FillMaskOptions {
 
 void run_fill_mask(const FillMaskOptions& options) {
     const bert::FillMask model(options.folder, options.task);
-    Input input = read_input(options.input);
-    Output output("");
-    if (options.perplexity) {
-        for (std::size_t i = 0; i < input.texts.size(); ++i) {
-            const bert::PseudoLikelihood likelihood = model.perplexity(input.texts[i]);
-            Record& record = input.records[i];
-            record["log_likelihood"] = likelihood.log_likelihood;
-            record["perplexity"] = likelihood.perplexity;
-            record["tokens"] = likelihood.tokens;
-            output.write_line(record);
-        }
-    } else {
-        const auto results = model.fill_batch(input.texts, options.fill);
-        for (std::size_t i = 0; i < results.size(); ++i) {
-            Record& record = input.records[i];
-            record["masks"] = Record::array();
-            for (const bert::MaskedPlace& place : results[i].masks) {
-                Record candidates = Record::array();
-                for (const bert::MaskCandidate& candidate : place.candidates) {
-                    candidates.push_back({{"token", candidate.token},
-                                          {"id", candidate.id},
-                                          {"score", score_of(candidate.score)},
-                                          {"sequence", candidate.sequence}});
-                }
-                record["masks"].push_back(
-                    {{"start", place.span.begin}, {"end", place.span.end}, {"candidates", candidates}});
+    answer_in_windows(options.input, [&](Input& input, Output& output) {
+        if (options.perplexity) {
+            for (std::size_t i = 0; i < input.texts.size(); ++i) {
+                const bert::PseudoLikelihood likelihood = model.perplexity(input.texts[i]);
+                Record& record = input.records[i];
+                record["log_likelihood"] = likelihood.log_likelihood;
+                record["perplexity"] = likelihood.perplexity;
+                record["tokens"] = likelihood.tokens;
+                output.write_line(record);
             }
-            if (!results[i].substituted.empty()) record["substituted"] = results[i].substituted;
-            if (results[i].truncated) record["truncated"] = true;
-            output.write_line(record);
+        } else {
+            const auto results = model.fill_batch(input.texts, options.fill);
+            for (std::size_t i = 0; i < results.size(); ++i) {
+                Record& record = input.records[i];
+                record["masks"] = Record::array();
+                for (const bert::MaskedPlace& place : results[i].masks) {
+                    Record candidates = Record::array();
+                    for (const bert::MaskCandidate& candidate : place.candidates) {
+                        candidates.push_back({{"token", candidate.token},
+                                              {"id", candidate.id},
+                                              {"score", score_of(candidate.score)},
+                                              {"sequence", candidate.sequence}});
+                    }
+                    record["masks"].push_back(
+                        {{"start", place.span.begin}, {"end", place.span.end}, {"candidates", candidates}});
+                }
+                if (!results[i].substituted.empty()) record["substituted"] = results[i].substituted;
+                if (results[i].truncated) record["truncated"] = true;
+                output.write_line(record);
+            }
         }
-    }
-    output.commit();
+    });
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Writing records.
 #include "records.hpp"
 
+#include "interrupt.hpp"
+
 #include <bert/error.hpp>
 
 #include <cerrno>
@@ -29,7 +31,8 @@ std::vector<std::string> take_second_texts(Input& input, const std::string& fiel
         }
         const std::size_t tab = text.find('\t');
         if (record.size() != 1 || tab == std::string::npos) {
-            fail("text " + std::to_string(i) + ": expected a second text in \"" + field + "\" or behind a tab");
+            fail("text " + std::to_string(input.first + i) + ": expected a second text in \"" + field +
+                 "\" or behind a tab");
         }
         seconds.push_back(text.substr(tab + 1));
         text.resize(tab);
@@ -74,9 +77,35 @@ void Output::commit() {
     const int error = errno;
     if (file != stdout) std::fclose(file);
     if (!written) fail(name + ": could not be written: " + std::strerror(error));
+    buffer_.clear();
 }
 
 std::string shortest(float value) {
     char digits[32];
     return std::string(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+}
+
+void answer_in_windows(const InputOptions& options, const std::function<void(Input&, Output&)>& answer) {
+    notice_interrupts();
+    TextReader reader(options);
+    Output output("");
+    std::size_t read = 0;
+    for (bool more = true; more;) {
+        Input window;
+        window.first = read;
+        const std::uint64_t begin = reader.position().bytes;
+        while (window.texts.size() < WindowLimits::texts && reader.position().bytes - begin < WindowLimits::bytes) {
+            if (!window.texts.empty() && reader.waits()) break;
+            std::optional<TextRecord> text = reader.next();
+            more = text.has_value();
+            if (!more) break;
+            window.texts.push_back(std::move(text->text));
+            window.records.push_back(std::move(text->record));
+        }
+        throw_if_interrupted();
+        read += window.texts.size();
+        if (!window.texts.empty()) answer(window, output);
+        output.commit();
+    }
+    report_skipped(reader.position().skipped);
 }

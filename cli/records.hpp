@@ -6,6 +6,7 @@
 #include <bert/io/atomic_file.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@ public:
     /// A record as one line of JSON. Text that is not UTF-8 gets replacement characters.
     void write_line(const Record& record);
 
+    /// More can follow on standard output.
     void commit();
 
 private:
@@ -34,6 +36,11 @@ private:
     std::string stream_;  // a path to write buffer_ to; empty for standard output
     std::string buffer_;
 };
+
+/// Reads texts a window at a time, has `answer` write about each window, and lets that out before more is waited for:
+/// so commands stand in pipelines, and memory is bounded. Ctrl-C leaves whole records. Errors: those of TextReader and
+/// `answer`; Interrupted.
+void answer_in_windows(const InputOptions& options, const std::function<void(Input& window, Output& output)>& answer);
 
 /// The shortest text that reads back as the same float.
 std::string shortest(float value);

@@ -136,6 +136,13 @@ public:
         return any;
     }
 
+    /// Whether the next line has to be waited for.
+    bool waits() const {
+        if (rows_ || std::memchr(buffer_.data() + begin_, '\n', end_ - begin_)) return false;
+        pollfd waiting = {descriptor_, POLLIN, 0};
+        return poll(&waiting, 1, 0) == 0;
+    }
+
     /// Appends everything that is left. Returns whether there was anything to read from, which is so once.
     bool append_all(std::string& text) {
         if (std::exchange(read_whole_, true)) return false;
@@ -331,6 +338,10 @@ std::optional<TextRecord> TextReader::next() {
         result.position = position_;
         return result;
     }
+}
+
+bool TextReader::waits() const {
+    return source_ && source_->waits();
 }
 
 bool TextReader::skip_to(const ReadPosition& position) {

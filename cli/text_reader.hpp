@@ -84,6 +84,9 @@ public:
 
     const ReadPosition& position() const { return position_; }
 
+    /// Whether next() would wait for what a pipe or a terminal has not given yet.
+    bool waits() const;
+
     /// Bytes of all input; none where that is not known (pipes, terminals).
     std::optional<std::uint64_t> total_bytes() const;
 
@@ -116,10 +119,17 @@ void throw_or_skip(const InputOptions& options, const bert::Error& error, std::u
 /// Says how many were skipped, if any.
 void report_skipped(std::uint64_t number);
 
-/// All texts at once, for commands that need them together.
+/// How much is read before it is computed, where not everything has to be: bounds memory.
+struct WindowLimits {
+    static constexpr std::size_t texts = 2048;
+    static constexpr std::uint64_t bytes = std::uint64_t{1} << 20;
+};
+
+/// Texts that are computed together.
 struct Input {
     std::vector<std::string> texts;
     std::vector<Record> records;
+    std::size_t first = 0;  ///< number of texts before these
 };
 
 /// Reads everything. Errors name the file and line.

@@ -41,14 +41,13 @@ void run_tokenize(TokenizeOptions& options) {
     const bert::Tokenizer tokenizer = bert::Tokenizer::load(options.folder);
     options.encode.add_special_tokens = !options.no_special_tokens;
     if (options.code_points) options.encode.offset_unit = bert::OffsetUnit::code_point;
-    const Input input = read_input(options.input);
-    Output output("");
-    for (const std::string& text : input.texts) {
-        output.write_line(to_record(options.has_pair ? tokenizer.encode(text, options.pair, options.encode)
-                                                     : tokenizer.encode(text, options.encode),
-                                    options.ids_only));
-    }
-    output.commit();
+    answer_in_windows(options.input, [&](Input& input, Output& output) {
+        for (const std::string& text : input.texts) {
+            output.write_line(to_record(options.has_pair ? tokenizer.encode(text, options.pair, options.encode)
+                                                         : tokenizer.encode(text, options.encode),
+                                        options.ids_only));
+        }
+    });
 }
 
 }  // namespace

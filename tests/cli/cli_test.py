@@ -7,9 +7,11 @@ import json
 import math
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -408,6 +410,41 @@ class Cli(CliCase):
         (record,) = self.lines("entities", self.head("token_classifier"), *options, stdin=case["text"])
         found = [[e["label"], e["start"], e["end"], e["word"]] for e in record["entities"]]
         self.assertEqual(found, [[e[0], e[2], e[3], e[4]] for e in case["entities"]])
+
+    def test_answers_while_more_may_come(self):
+        commands = [
+            ("entities", self.head("token_classifier")),
+            ("classify", self.head("single_label")),
+            ("embed", self.model),
+            ("tokenize", self.model),
+        ]
+        for command in commands:
+            process = subprocess.Popen(
+                [BINARY, *map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+            for text in ("the dog", "the cat sat", ""):
+                process.stdin.write(text.encode() + b"\n")
+                process.stdin.flush()
+                answer = json.loads(process.stdout.readline())
+                if command[0] != "tokenize":
+                    self.assertEqual(answer["text"], text)
+            # Interrupted while it waits.
+            time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            rest, errors = process.communicate(timeout=60)
+            self.assertEqual((process.returncode, rest), (130, b""), errors)
+
+    def test_answers_many_windows(self):
+        texts = [f"the dog {i}" for i in range(5000)]
+        records = self.lines("tokenize", self.model, stdin="\n".join(texts))
+        self.assertEqual(len(records), 5000)
+        self.assertEqual(records[4999], self.lines("tokenize", self.model, stdin=texts[4999])[0])
+        pairs = [f"the dog\tthe cat {i}" for i in range(2100)]
+        pairs[2070] = "no second"
+        result = run("classify", self.head("single_label"), "--pairs", stdin="\n".join(pairs))
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(len(result.stdout.splitlines()), 2048)
+        self.assertIn(b"text 2070:", result.stderr)
 
     def test_reranks(self):
         case = self.golden_cases("reranker")[0]
