@@ -40,8 +40,11 @@ run() {
         exit 1
     fi
 }
+# Where only Ninja was installed CMake would look for make.
+generator=()
+command -v ninja >/dev/null && [[ ! -e "$build/CMakeCache.txt" ]] && generator=(-G Ninja)
 say "building examples/sentence_embedding.cpp"
-run cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release -DBERT_BUILD_TESTS=OFF -DBERT_BUILD_CLI=OFF \
+run cmake -S "$root" -B "$build" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DBERT_BUILD_TESTS=OFF -DBERT_BUILD_CLI=OFF \
     -DBERT_BUILD_BENCH=OFF
 run cmake --build "$build" --target sentence_embedding
 
