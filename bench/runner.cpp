@@ -22,7 +22,9 @@
 #include <chrono>
 #include <cstdint>
 #include <exception>
+#include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -83,15 +85,32 @@ std::string memory() {
     return resident + " " + peak;
 }
 
+bert::WeightType weight_type(std::string_view name) {
+    if (name == "f32") return bert::WeightType::float32;
+    if (name == "bf16") return bert::WeightType::bfloat16;
+    if (name == "int8") return bert::WeightType::int8;
+    throw std::runtime_error("weights should be f32, bf16 or int8, given " + std::string(name));
+}
+
 /// A model and what its forward passes need.
-template <class W>
 class Runner {
 public:
-    Runner(std::string folder, unsigned threads)
-        : folder_(std::move(folder)),
-          model_(bert::BertModel<W>::load(folder_)),
-          threads_(threads),
-          workspace_(&threads_) {}
+    /// Opens a folder as tasks do, together with its tokenizer, or the model alone where there is none.
+    Runner(const std::string& folder, unsigned threads, bert::WeightType weights)
+        : threads_(threads), workspace_(&threads_) {
+        namespace fs = std::filesystem;
+        if (fs::is_directory(folder) && !fs::exists(fs::path(folder) / "tokenizer.json")) {
+            model_ = std::make_unique<bert::AnyBertModel>(bert::AnyBertModel::load(folder, weights));
+            return;
+        }
+        bert::TaskOptions options;
+        options.weights = weights;
+        options.executor =
+            bert::Executor{threads_.size(), [this](std::size_t copies, const std::function<void()>& job) {
+                               threads_.run(copies, [&](std::size_t, std::size_t) { job(); });
+                           }};
+        task_ = std::make_unique<bert::TaskModel>(folder, options);
+    }
 
     /// The answer to one command, without its "ok".
     std::string answer(const std::string& line) {
@@ -151,20 +170,20 @@ private:
         return options;
     }
 
-    /// Opened at its first use: models are timed with and without a tokenizer.
-    const bert::Tokenizer& tokenizer() {
-        if (!tokenizer_) tokenizer_ = std::make_unique<bert::Tokenizer>(bert::Tokenizer::load(folder_));
-        return *tokenizer_;
+    const bert::Tokenizer& tokenizer() const {
+        if (!task_) throw std::runtime_error("this model has no tokenizer");
+        return task_->tokenizer();
     }
+    const bert::AnyBertModel& model() const { return task_ ? task_->model() : *model_; }
 
     /// Embeds the texts of batch_ into the rows of `vectors` from `row` on.
     void embed_batch(bert::Matrix& vectors, bert::Index row) {
         const bert::Workspace::Frame frame(workspace_);
-        const bert::Index size = model_.config().hidden_size;
-        Eigen::Map<bert::Matrix> hidden(
-            workspace_.template take<float>(static_cast<std::size_t>(batch_.tokens() * size)), batch_.tokens(), size);
-        model_.forward(batch_, hidden, workspace_);
-        double* const sums = workspace_.template take<double>(static_cast<std::size_t>(size));
+        const bert::Index size = model().config().hidden_size;
+        Eigen::Map<bert::Matrix> hidden(workspace_.take<float>(static_cast<std::size_t>(batch_.tokens() * size)),
+                                        batch_.tokens(), size);
+        model().forward(batch_, hidden, workspace_);
+        double* const sums = workspace_.take<double>(static_cast<std::size_t>(size));
         for (bert::Index text = 0; text < batch_.texts(); ++text) {
             bert::pool(bert::PoolingMode::mean,
                        hidden.middleRows(batch_.offsets[static_cast<std::size_t>(text)], batch_.length(text)), 0, sums,
@@ -176,7 +195,7 @@ private:
     /// All texts in their own order, as many at a time as SentenceEncoder takes by default.
     bert::Matrix embed_all(const std::vector<Ids>& texts) {
         const std::size_t budget = bert::EmbedOptions{}.token_budget;
-        bert::Matrix vectors(static_cast<bert::Index>(texts.size()), model_.config().hidden_size);
+        bert::Matrix vectors(static_cast<bert::Index>(texts.size()), model().config().hidden_size);
         bert::Index row = 0;
         batch_.clear();
         for (const Ids& text : texts) {
@@ -192,7 +211,7 @@ private:
     }
 
     void forward(int repeat, const Ids& ids, std::ostream& out) {
-        bert::Matrix vector(1, model_.config().hidden_size);
+        bert::Matrix vector(1, model().config().hidden_size);
         for (int i = 0; i < repeat; ++i) {
             const auto start = Clock::now();
             batch_.clear();
@@ -224,18 +243,16 @@ private:
         out << tokens;
     }
 
-    std::string folder_;
-    bert::BertModel<W> model_;
     bert::ThreadPool threads_;
     bert::Workspace workspace_;
+    std::unique_ptr<bert::TaskModel> task_;
+    std::unique_ptr<bert::AnyBertModel> model_;
     bert::Batch batch_;
-    std::unique_ptr<bert::Tokenizer> tokenizer_;
 };
 
-template <class W>
-void serve(const std::string& folder, unsigned threads) {
+void serve(const std::string& folder, unsigned threads, bert::WeightType weights) {
     const auto start = Clock::now();
-    Runner<W> runner(folder, threads);
+    Runner runner(folder, threads, weights);
     std::cout << "ok " << milliseconds_since(start) << std::endl;
     for (std::string line; std::getline(std::cin, line);) {
         try {
@@ -252,12 +269,7 @@ void serve(const std::string& folder, unsigned threads) {
 int main(int argc, char** argv) {
     try {
         if (argc != 4) throw std::runtime_error("usage: bert_bench_runner MODEL_FOLDER THREADS WEIGHTS");
-        const std::string_view weights = argv[3];
-        const auto threads = parse<unsigned>(argv[2]);
-        if (weights == "f32") serve<float>(argv[1], threads);
-        else if (weights == "bf16") serve<bert::bfloat16>(argv[1], threads);
-        else if (weights == "int8") serve<std::int8_t>(argv[1], threads);
-        else throw std::runtime_error("weights should be f32, bf16 or int8, given " + std::string(weights));
+        serve(argv[1], parse<unsigned>(argv[2]), weight_type(argv[3]));
     } catch (const std::exception& error) {
         std::cout << "error " << error.what() << std::endl;
         return 1;
