@@ -27,7 +27,7 @@ packages_for() {
         docs) echo doxygen:doxygen doxygen-awesome-css ;;
         ci)
             echo g++:g++ clang:clang++ libclang-rt-14-dev clang-format-14 clang-tidy-14 shellcheck:shellcheck ccache:ccache
-            echo g++-aarch64-linux-gnu qemu-user googletest python3-numpy
+            echo g++-aarch64-linux-gnu qemu-user googletest python3-numpy python3-venv
             ;;
         *)
             say "unknown purpose \"$1\" (build, model, test, docs, ci)"
