@@ -183,8 +183,8 @@ def load(data):
             limit = TO_FIRST_VECTOR_CONVERTED
             judged = f"{verdict(r['milliseconds'] <= limit)} (<= {limit} ms; file of {r['mib']} MiB)"
         rows.append([r["engine"], short(r["milliseconds"]), short(r["of_it_imports"]), *memory, judged])
-    return (f"MiniLM, {result['threads']} threads, files in the page cache. Milliseconds, and memory in MiB; its weights are {weights} MiB "
-            "as a file.\n\n" +
+    return (f"MiniLM, {result['threads']} threads, files in the page cache. Milliseconds, and memory in MiB; its weights "
+            f"are {weights} MiB as a file.\n\n" +
             table(["engine", "to first vector", "of it imports", "resident", "after a corpus", "after more passes", "peak",
                    "verdict"], rows))
 

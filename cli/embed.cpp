@@ -49,19 +49,10 @@ struct Window {
     bool last = false;
 };
 
-Window read_window(TextReader& reader) {
+Window next_window(TextReader& reader) {
     Window window;
-    const std::uint64_t begin = reader.position().bytes;
     try {
-        while (window.texts.size() < WindowLimits::texts && reader.position().bytes - begin < WindowLimits::bytes) {
-            if (!window.texts.empty() && reader.waits()) break;  // whoever writes there may wait for answers
-            std::optional<TextRecord> text = reader.next();
-            if (!text) {
-                window.last = true;
-                break;
-            }
-            window.texts.push_back(*std::move(text));
-        }
+        window.last = !read_window(reader, [&](TextRecord&& text) { window.texts.push_back(std::move(text)); });
     } catch (...) {
         window.error = std::current_exception();
         window.last = true;
@@ -149,7 +140,7 @@ private:
     }
 
     void read_ahead() {
-        next_ = std::async(std::launch::async, [this] { return read_window(reader_); });
+        next_ = std::async(std::launch::async, [this] { return next_window(reader_); });
     }
 
     void embed(const Window& window) {

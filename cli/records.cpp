@@ -93,15 +93,10 @@ void answer_in_windows(const InputOptions& options, const std::function<void(Inp
     for (bool more = true; more;) {
         Input window;
         window.first = read;
-        const std::uint64_t begin = reader.position().bytes;
-        while (window.texts.size() < WindowLimits::texts && reader.position().bytes - begin < WindowLimits::bytes) {
-            if (!window.texts.empty() && reader.waits()) break;
-            std::optional<TextRecord> text = reader.next();
-            more = text.has_value();
-            if (!more) break;
-            window.texts.push_back(std::move(text->text));
-            window.records.push_back(std::move(text->record));
-        }
+        more = read_window(reader, [&](TextRecord&& text) {
+            window.texts.push_back(std::move(text.text));
+            window.records.push_back(std::move(text.record));
+        });
         throw_if_interrupted();
         read += window.texts.size();
         if (!window.texts.empty()) answer(window, output);

@@ -33,9 +33,8 @@ bool ends_with(const std::string& text, const std::string& end) {
     return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
-/// Whether a file's name says that it is a Parquet or Arrow file.
-bool is_arrow_name(const std::string& file) {
-    return ends_with(file, ".parquet") || ends_with(file, ".arrow") || ends_with(file, ".feather");
+bool is_arrow(const std::string& format) {
+    return format == "parquet" || format == "arrow";
 }
 
 std::string shown_name(const std::string& file) {
@@ -207,23 +206,26 @@ void TextReader::count(std::string_view raw) {
     position_.checksum.add(raw);
 }
 
+std::string TextReader::format_of(const std::string& file) const {
+    if (options_.format != "auto") return options_.format;
+    if (ends_with(file, ".jsonl") || ends_with(file, ".ndjson")) return "jsonl";
+    if (ends_with(file, ".csv")) return "csv";
+    if (ends_with(file, ".tsv")) return "tsv";
+    if (ends_with(file, ".parquet")) return "parquet";
+    if (ends_with(file, ".arrow") || ends_with(file, ".feather")) return "arrow";
+    return options_.plain;
+}
+
 bool TextReader::open_next() {
     if (next_file_ == options_.files.size()) return false;
     const std::string& file = options_.files[next_file_++];
-    std::string format = options_.format;
-    if (format == "auto") {
-        if (ends_with(file, ".jsonl") || ends_with(file, ".ndjson")) format = "jsonl";
-        else if (ends_with(file, ".csv")) format = "csv";
-        else if (ends_with(file, ".tsv")) format = "tsv";
-        else if (is_arrow_name(file)) format = "arrow";
-        else format = options_.plain;
-    }
+    const std::string format = format_of(file);
     if (format == "whole") format_ = Format::whole;
-    else if (format == "jsonl" || format == "parquet" || format == "arrow") format_ = Format::json;
+    else if (format == "jsonl" || is_arrow(format)) format_ = Format::json;
     else if (format == "csv") format_ = Format::csv;
     else if (format == "tsv") format_ = Format::tsv;
     else format_ = Format::lines;
-    source_ = std::make_unique<Source>(file, format == "parquet" || format == "arrow");
+    source_ = std::make_unique<Source>(file, is_arrow(format));
     if (source_->rows()) {
         columns_ = source_->rows()->columns();
         find_column();
@@ -358,17 +360,26 @@ bool TextReader::skip_to(const ReadPosition& position) {
 std::optional<std::uint64_t> TextReader::total_bytes() const {
     std::uint64_t total = 0;
     for (const std::string& file : options_.files) {
-        // What is read of it is not its bytes.
-        if (options_.format == "parquet" || options_.format == "arrow" ||
-            (options_.format == "auto" && is_arrow_name(file))) {
-            return std::nullopt;
-        }
+        if (is_arrow(format_of(file))) return std::nullopt;  // what is read of it is not its bytes
         struct stat status {};
         const int failed = file == "-" ? fstat(STDIN_FILENO, &status) : stat(file.c_str(), &status);
         if (failed != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
         total += static_cast<std::uint64_t>(status.st_size);
     }
     return total;
+}
+
+bool read_window(TextReader& reader, const std::function<void(TextRecord&& text)>& take) {
+    constexpr std::size_t most_texts = 2048;
+    constexpr std::uint64_t most_bytes = std::uint64_t{1} << 20;
+    const std::uint64_t begin = reader.position().bytes;
+    for (std::size_t texts = 0; texts < most_texts && reader.position().bytes - begin < most_bytes; ++texts) {
+        if (texts > 0 && reader.waits()) break;  // whoever writes there may wait for answers
+        std::optional<TextRecord> text = reader.next();
+        if (!text) return false;
+        take(*std::move(text));
+    }
+    return true;
 }
 
 void throw_or_skip(const InputOptions& options, const bert::Error& error, std::uint64_t number) {

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -94,6 +95,7 @@ private:
     class Source;
     enum class Format { lines, json, csv, tsv, whole };
 
+    std::string format_of(const std::string& file) const;
     bool open_next();
     bool next_raw(std::string& raw);
     void parse(std::string&& raw, TextRecord& result) const;
@@ -119,11 +121,9 @@ void throw_or_skip(const InputOptions& options, const bert::Error& error, std::u
 /// Says how many were skipped, if any.
 void report_skipped(std::uint64_t number);
 
-/// How much is read before it is computed, where not everything has to be: bounds memory.
-struct WindowLimits {
-    static constexpr std::size_t texts = 2048;
-    static constexpr std::uint64_t bytes = std::uint64_t{1} << 20;
-};
+/// Reads texts to compute together, where not all have to be: at most 2048, or 1 MiB, which bounds memory, and no more
+/// than there are where a pipe would have to be waited for. Returns whether there may be more. Errors: as next().
+bool read_window(TextReader& reader, const std::function<void(TextRecord&& text)>& take);
 
 /// Texts that are computed together.
 struct Input {
