@@ -24,8 +24,8 @@ struct LoadOptions {
     /// Instruction set to compute with, one of available_kernels(); empty: BERT_KERNELS of the environment, else the
     /// best this machine has. Not for double.
     std::string kernels;
-    /// Calls body(i) for every i in [0, count), on any threads, and returns when all calls have: how layers are read
-    /// and packed. `body` throws nothing. Empty: one call after another. What is loaded is the same.
+    /// Calls body(i) for every i in [0, count), on any threads, and returns when all calls have: how embeddings and
+    /// layers are read and packed. `body` throws nothing. Empty: one call after another. What is loaded is the same.
     std::function<void(std::size_t count, const std::function<void(std::size_t i)>& body)> parallel_for;
     /// Told, in one line, of what is no error but costs much: kernels compiled without optimisation. May throw.
     std::function<void(std::string_view)> warning;

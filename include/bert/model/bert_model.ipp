@@ -67,25 +67,36 @@ auto BertModel<W>::load_layer(const ModelConfig& config, Weights& weights, std::
 
 template <class W>
 auto BertModel<W>::load(ModelConfig config, Weights& weights, const LoadOptions& options) -> BertModel {
-    auto embeddings = weights.embeddings<W>(config);
+    const Index hidden = config.hidden_size;
+    std::optional<Embeddings<Scalar>> embeddings;
+    std::optional<Pooler<W>> pooler;
     // A layer has tensors of its own: where a configuration tells of more layers than there are tensors, one of these
     // fails.
     const std::size_t count = std::min(static_cast<std::size_t>(config.num_hidden_layers), weights.size());
     std::vector<std::optional<EncoderLayer<W>>> loaded(count);
-    std::vector<std::exception_ptr> errors(count);
+    // Part 0 is what stands before and behind the layers.
+    const auto load_part = [&](std::size_t part) {
+        if (part > 0) {
+            loaded[part - 1] = load_layer(config, weights, part - 1);
+            return;
+        }
+        if (weights.has("pooler.dense.weight")) pooler.emplace(weights.linear<W>({"pooler.dense"}, hidden, hidden));
+        embeddings.emplace(weights.embeddings<W>(config));
+    };
+    std::vector<std::exception_ptr> errors(count + 1);
     std::atomic<bool> failed{false};
-    const auto load_one = [&](std::size_t i) {
+    const auto try_part = [&](std::size_t part) {
         if (failed) return;
         try {
-            loaded[i] = load_layer(config, weights, i);
+            load_part(part);
         } catch (...) {
-            errors[i] = std::current_exception();
+            errors[part] = std::current_exception();
             failed = true;
         }
     };
-    if (options.parallel_for) options.parallel_for(count, load_one);
-    for (std::size_t i = 0; i < count; ++i) {
-        if (!loaded[i]) load_one(i);
+    if (options.parallel_for) options.parallel_for(count + 1, try_part);
+    for (std::size_t part = 0; part <= count; ++part) {
+        if (part > 0 ? !loaded[part - 1] : !embeddings) try_part(part);
     }
     for (const auto& error : errors) {
         if (error) std::rethrow_exception(error);
@@ -93,12 +104,8 @@ auto BertModel<W>::load(ModelConfig config, Weights& weights, const LoadOptions&
     std::vector<EncoderLayer<W>> layers;
     layers.reserve(count);
     for (auto& layer : loaded) layers.push_back(*std::move(layer));
-
-    const Index hidden = config.hidden_size;
-    std::optional<Pooler<W>> pooler;
-    if (weights.has("pooler.dense.weight")) pooler.emplace(weights.linear<W>({"pooler.dense"}, hidden, hidden));
     weights.check_all_used();
-    return BertModel(std::move(config), std::move(embeddings), Encoder<W>(std::move(layers)), std::move(pooler));
+    return BertModel(std::move(config), *std::move(embeddings), Encoder<W>(std::move(layers)), std::move(pooler));
 }
 
 template <class W>

@@ -16,14 +16,14 @@ BERT_INLINE AddedTokenMatcher::AddedTokenMatcher(std::vector<Pattern> patterns) 
     const auto same_text = [](const Pattern& a, const Pattern& b) { return a.text == b.text; };
     std::stable_sort(patterns_.begin(), patterns_.end(), by_text);
     patterns_.erase(std::unique(patterns_.begin(), patterns_.end(), same_text), patterns_.end());
-    std::vector<Trie::Entry> entries;
+    Trie::Builder trie(patterns_.size());
     for (std::size_t i = 0; i < patterns_.size(); ++i) {
-        entries.push_back({patterns_[i].text, static_cast<std::int32_t>(i)});
+        trie.add(patterns_[i].text, static_cast<std::int32_t>(i));
         const auto first = static_cast<unsigned char>(patterns_[i].text.front());
         only_first_byte_ = i == 0 || only_first_byte_ == first ? std::optional(first) : std::nullopt;
         begins_pattern_[first] = true;
     }
-    trie_ = Trie(entries);
+    trie_ = trie.finish();
 }
 
 BERT_INLINE std::size_t AddedTokenMatcher::next_candidate(std::string_view text, std::size_t at) const noexcept {

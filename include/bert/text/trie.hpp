@@ -1,11 +1,13 @@
-// A double-array trie over byte strings: one array lookup per byte to walk, whatever the number of strings.
-// Depends on config.hpp only.
+// A trie over byte strings that is made in one pass over them. A node tells its children by one comparison of eight
+// labels, or by a table; where one string is left, the rest of it is compared. Depends on error.hpp and text/bytes.hpp.
 #pragma once
 
 #include <bert/config.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,58 +15,87 @@ BERT_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// The first eight bytes of a text, zeros where it is shorter, as a number that orders as they do.
-inline std::uint64_t first_bytes(std::string_view text) noexcept {
-    std::uint64_t number = 0;
-    for (std::size_t i = 0; i < 8; ++i) {
-        number = number << 8 | (i < text.size() ? static_cast<unsigned char>(text[i]) : 0u);
-    }
-    return number;
-}
-
 /// Maps byte strings to non-negative values and finds the longest of them that begins a text.
 class Trie {
 public:
-    using State = std::uint32_t;
-    struct Entry {
-        std::string_view key;
-        std::int32_t value;
-    };
     struct Match {
         std::int32_t value = -1;  ///< -1: no match
         std::size_t size = 0;     ///< bytes matched
     };
+    class Builder;
 
-    static constexpr State root = 0;
-    static constexpr State none = 0xFFFFFFFF;
+    /// Without strings.
+    Trie() = default;
 
-    /// `entries` must be sorted by key and hold each key once; empty keys are not stored.
-    explicit Trie(const std::vector<Entry>& entries = {}) { build(entries); }
-
-    /// The state one byte further, or none.
-    State step(State state, char byte) const noexcept;
-
-    /// The state behind `text`, or none.
-    State walk(std::string_view text, State state = root) const noexcept;
-
-    /// The longest non-empty string below `state` that begins `text`. Takes time in the length of the match's longest
-    /// candidate, not of the text.
-    Match longest_match(std::string_view text, State state = root) const noexcept;
+    /// The longest non-empty string that begins `text`. Takes time in the length of the match's longest candidate, not
+    /// of the text.
+    Match longest_match(std::string_view text) const noexcept;
 
 private:
-    // The children of a state lie at base ^ byte, within one aligned block of 256 units; `check` names the parent.
-    struct Unit {
-        std::uint32_t base = 0;
-        State check = none;
+    /// A beginning of strings. `first` holds its kind, and the place of its first child or of a rest.
+    struct Node {
+        std::uint32_t first = few;
+        std::int32_t value = -1;                    // of the string that ends here
+        std::uint64_t content = ~std::uint64_t{0};  // see the kinds
     };
-    static constexpr std::uint32_t terminal = 0x80000000;  // set in `base` of a state where a string ends
-    static constexpr std::uint32_t block_size = 256;
+    static constexpr std::uint32_t few = 0;          // content: the bytes that lead to at most 8 children, then FF
+    static constexpr std::uint32_t many = 1u << 30;  // content: the number of a table
+    static constexpr std::uint32_t rest = 2u << 30;  // content: the one byte that goes on, then FF
+    static constexpr std::uint32_t kinds = 3u << 30;
+    static constexpr std::size_t most_few = sizeof(std::uint64_t);
 
-    std::vector<Unit> units_;
-    std::vector<std::int32_t> values_;
+    /// Children by the byte that leads to them, counted from 1; 0: none.
+    using Table = std::array<std::uint8_t, 256>;
 
-    struct Builder;
-    void build(const std::vector<Entry>& entries);
+    /// What stands in rests_ before the bytes that follow the one that goes on.
+    struct Rest {
+        std::int32_t value;  // of the string that ends behind them
+        std::uint32_t size;  // of them
+    };
+
+    std::vector<Node> nodes_;
+    std::vector<Table> tables_;
+    std::string rests_;
+    Node root_;
+};
+
+/// Makes a trie of strings in their order. Nodes of the last one's beginning are kept open; one that no further string
+/// goes through has all its children, which are then stored side by side.
+class Trie::Builder {
+public:
+    /// About `count` strings will come.
+    explicit Builder(std::size_t count);
+
+    /// `key` comes behind those before it and is not one of them; it must live until the next call. It has no byte FF,
+    /// as no UTF-8 text has. An empty one is not stored.
+    void add(std::string_view key, std::int32_t value);
+
+    /// The trie. To be called once, at last. Errors: unsupported (more than a GiB).
+    Trie finish();
+
+private:
+    struct Waiting {
+        Node node;
+        unsigned char label;  // the byte that leads to it
+    };
+    struct Open {
+        std::int32_t value;
+        std::size_t children;  // where they begin among the waiting nodes
+    };
+
+    std::size_t depth() const noexcept { return open_.size() - 1; }
+
+    /// Stores the last key, of which the next one shares the first `shared` bytes.
+    void store_last(std::size_t shared);
+
+    /// Ends the innermost open node.
+    Node close();
+
+    Trie trie_;
+    std::string_view last_;  // which is stored once it is known how much of it the next one shares
+    std::int32_t last_value_ = -1;
+    std::vector<Open> open_;        // from the root on, one a byte
+    std::vector<Waiting> waiting_;  // complete ones, whose parent is not
 };
 
 }  // namespace detail

@@ -1,8 +1,9 @@
 // A hash table of short words, which are compared as integers: the short cut past the trie for words that the
-// vocabulary holds whole. Depends on config.hpp only.
+// vocabulary holds whole. Depends on text/bytes.hpp.
 #pragma once
 
 #include <bert/config.hpp>
+#include <bert/text/bytes.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -30,6 +31,14 @@ struct ShortWord {
         return {first & first_mask, static_cast<std::uint32_t>((second & second_mask) | size << 24)};
     }
 
+    /// The word `text`; `second` is 0 where that is empty or longer than max_size.
+    static ShortWord of(std::string_view text) noexcept {
+        if (text.empty() || text.size() > max_size) return {0, 0};
+        char bytes[16] = {};
+        std::copy(text.begin(), text.end(), bytes);
+        return load(bytes, text.size());
+    }
+
     /// The word of `size` bytes at `p`, of which 16 bytes must be readable.
     static ShortWord load(const char* p, std::size_t size) noexcept {
         std::uint64_t halves[2];
@@ -47,10 +56,8 @@ public:
     /// Passes over words that are empty, or longer than ShortWord::max_size, and those that there is no room for.
     /// `value`: not negative.
     void insert(std::string_view text, std::int32_t value) noexcept {
-        if (text.empty() || text.size() > ShortWord::max_size) return;
-        char bytes[16] = {};
-        std::copy(text.begin(), text.end(), bytes);
-        const ShortWord word = ShortWord::load(bytes, text.size());
+        const ShortWord word = ShortWord::of(text);
+        if (word.second == 0) return;
         for (Slot& slot : groups_[place(word)].slots) {
             if (slot.value >= 0) continue;
             slot = {word.first, word.second, value};
@@ -58,7 +65,7 @@ public:
         }
     }
 
-    /// Tells the processor that find(word) follows soon.
+    /// Tells the processor that find(word) or its insertion follows soon.
     void prefetch([[maybe_unused]] ShortWord word) const noexcept {
 #if defined(__GNUC__)
         __builtin_prefetch(&groups_[place(word)]);
@@ -102,7 +109,7 @@ struct AsciiWord {
 
     static AsciiWord scan(std::uint64_t first, std::uint64_t second, bool lowercase) noexcept {
         const Half a = scan_half(first, lowercase), b = scan_half(second, lowercase);
-        return {a.bytes, b.bytes, a.others != 0 ? first_byte(a.others) : 8 + first_byte(b.others)};
+        return {a.bytes, b.bytes, a.others != 0 ? first_top_bit(a.others) : 8 + first_top_bit(b.others)};
     }
 
 private:
@@ -110,8 +117,6 @@ private:
         std::uint64_t bytes;
         std::uint64_t others;  // the top bit of each byte that is no letter or digit
     };
-
-    static constexpr std::uint64_t every(std::uint64_t byte) noexcept { return byte * 0x0101010101010101u; }
 
     static Half scan_half(std::uint64_t bytes, bool lowercase) noexcept {
         constexpr std::uint64_t top = every(0x80);
@@ -124,17 +129,6 @@ private:
         const std::uint64_t letters = at_least(folded, 'a') & ~at_least(folded, 'z' + 1) & ~bytes & top;
         const std::uint64_t digits = at_least(low, '0') & ~at_least(low, '9' + 1) & ~bytes & top;
         return {lowercase ? bytes | letters >> 2 : bytes, (letters | digits) ^ top};
-    }
-
-    /// Index of the first byte whose top bit is set, 8 where there is none.
-    static std::size_t first_byte(std::uint64_t tops) noexcept {
-#if defined(__GNUC__)
-        return tops == 0 ? 8 : static_cast<std::size_t>(__builtin_ctzll(tops)) / 8;
-#else
-        std::size_t index = 0;
-        while (index < 8 && (tops >> (8 * index) & 0x80) == 0) ++index;
-        return index;
-#endif
     }
 };
 

@@ -66,7 +66,8 @@ private:
     /// Files mostly list tokens in the order of ids, where frequent ones lie close together.
     void sort_by_id();
 
-    void sort_by_token();
+    /// Errors: vocabulary (a token twice).
+    void sort_by_token(std::string_view source);
 
     static constexpr std::uint32_t absent = 0xFFFFFFFF;
     std::vector<Entry> entries_;
@@ -100,10 +101,9 @@ public:
 private:
     template <class Origin>
     bool segment(std::string_view word, const Origin& origin, std::uint32_t index, std::vector<Piece>& out) const {
-        Trie::State start = Trie::root;
-        for (std::size_t at = 0; at < word.size(); start = continuation_) {
-            if (start == Trie::none) return false;
-            const Trie::Match match = trie_.longest_match(word.substr(at), start);
+        const Trie* trie = &trie_;
+        for (std::size_t at = 0; at < word.size(); trie = &continuing_) {
+            const Trie::Match match = trie->longest_match(word.substr(at));
             if (match.value < 0) return false;
             const Range range = origin(at, at + match.size);
             out.push_back({match.value, range.begin, range.end, index});
@@ -112,9 +112,8 @@ private:
         return true;
     }
 
-    Trie trie_;
+    Trie trie_, continuing_;  // of all tokens, and of what stands behind the prefix of those that have it
     WordTable words_;
-    Trie::State continuation_ = Trie::none;  // where the walk of a continuing piece starts: behind the prefix
     std::int32_t unknown_id_ = 0;
     std::size_t max_characters_;
 };

@@ -23,12 +23,7 @@ BERT_INLINE void check_token_size(std::string_view token, std::string_view sourc
 
 BERT_INLINE Vocabulary::Vocabulary(std::vector<Entry> entries, std::string_view source) : entries_(std::move(entries)) {
     sort_by_id();
-    sort_by_token();
-    const auto same_text = [this](std::uint32_t a, std::uint32_t b) { return entries_[a].token == entries_[b].token; };
-    const auto twice = std::adjacent_find(by_token_.begin(), by_token_.end(), same_text);
-    if (twice != by_token_.end()) {
-        fail(ErrorKind::vocabulary, source, ": the vocabulary holds \"", entries_[*twice].token, "\" twice");
-    }
+    sort_by_token(source);
     // An id takes a slot of the table, so ids far beyond the number of tokens are refused before they cost memory.
     const std::size_t limit = std::max<std::size_t>(std::size_t{1} << 16, 64 * entries_.size());
     for (const auto& [token, id] : entries_) {
@@ -66,31 +61,41 @@ BERT_INLINE void Vocabulary::sort_by_id() {
     }
 }
 
-BERT_INLINE void Vocabulary::sort_by_token() {
+BERT_INLINE void Vocabulary::sort_by_token(std::string_view source) {
+    // The first eight bytes, zeros where a token is shorter, as a number that orders as they do.
     struct Key {
         std::uint64_t start;
         std::uint32_t index;
     };
     std::vector<Key> keys, sorted(entries_.size());
     keys.reserve(entries_.size());
+    // By the lowest 11 bits, then by the 11 above and so on, each time keeping the order of equal ones.
+    constexpr unsigned digit_bits = 11, digits = 6, mask = (1 << digit_bits) - 1;
+    std::array<std::array<std::uint32_t, mask + 2>, digits> places{};
     for (const Entry& entry : entries_) {
-        keys.push_back({first_bytes(entry.token), static_cast<std::uint32_t>(keys.size())});
+        std::uint64_t start = 0;
+        const std::size_t size = std::min(entry.token.size(), sizeof start);
+        for (std::size_t i = 0; i < size; ++i) start = start << 8 | static_cast<unsigned char>(entry.token[i]);
+        if (size > 0) start <<= 8 * (sizeof start - size);
+        keys.push_back({start, static_cast<std::uint32_t>(keys.size())});
+        for (unsigned i = 0; i < digits; ++i) ++places[i][(start >> i * digit_bits & mask) + 1];
     }
-    // By the fourth byte, then by the third and so on, each time keeping the order of equal ones; few are equal in all.
-    for (unsigned shift = 32; shift < 64; shift += 8) {
-        std::array<std::uint32_t, 257> place{};
-        for (const Key& key : keys) ++place[(key.start >> shift & 0xFF) + 1];
-        for (std::size_t byte = 1; byte < place.size(); ++byte) place[byte] += place[byte - 1];
-        for (const Key& key : keys) sorted[place[key.start >> shift & 0xFF]++] = key;
+    for (unsigned i = 0; i < digits; ++i) {
+        auto& place = places[i];
+        for (std::size_t digit = 1; digit < place.size(); ++digit) place[digit] += place[digit - 1];
+        for (const Key& key : keys) sorted[place[key.start >> i * digit_bits & mask]++] = key;
         keys.swap(sorted);
     }
-    const auto before = [this](const Key& a, const Key& b) {
-        return a.start != b.start ? a.start < b.start : entries_[a.index].token < entries_[b.index].token;
-    };
+    const auto token = [this](Key key) -> const std::string& { return entries_[key.index].token; };
     for (auto begin = keys.begin(); begin != keys.end();) {
-        const auto end =
-            std::find_if(begin, keys.end(), [begin](const Key& key) { return key.start >> 32 != begin->start >> 32; });
-        std::sort(begin, end, before);
+        const auto end = std::find_if(begin, keys.end(), [begin](Key key) { return key.start != begin->start; });
+        if (end - begin > 1) {
+            std::sort(begin, end, [&](Key a, Key b) { return token(a) < token(b); });
+            const auto twice = std::adjacent_find(begin, end, [&](Key a, Key b) { return token(a) == token(b); });
+            if (twice != end) {
+                fail(ErrorKind::vocabulary, source, ": the vocabulary holds \"", token(*twice), "\" twice");
+            }
+        }
         begin = end;
     }
     by_token_.reserve(keys.size());
@@ -107,22 +112,29 @@ BERT_INLINE WordPiece::WordPiece(const Vocabulary& vocabulary, const TokenizerCo
 
     const std::string& prefix = config.continuing_subword_prefix;
     const std::size_t longest = max_characters_ + count_characters(prefix);
-    std::vector<Trie::Entry> entries;
-    entries.reserve(vocabulary.size());
+    Trie::Builder all(vocabulary.size()), continuing(vocabulary.size() / 4);
     for (const std::uint32_t index : vocabulary.by_token()) {
         const auto& [token, id] = vocabulary.entries()[index];
         // Longer than any word: never matches, and need not cost a path in the trie.
         if (token.size() > longest && count_characters(token) > longest) continue;
         check_token_size(token, config.source);
-        entries.push_back({token, id});
+        all.add(token, id);
+        if (token.compare(0, prefix.size(), prefix) == 0) {
+            continuing.add(std::string_view(token).substr(prefix.size()), id);
+        }
     }
+    trie_ = all.finish();
+    continuing_ = continuing.finish();
     if (max_characters_ >= ShortWord::max_size) {
         words_ = WordTable(vocabulary.size());
         // Vocabularies are written by falling frequency, and the table keeps what comes first.
-        for (const auto& [token, id] : vocabulary.entries()) words_.insert(token, id);
+        constexpr std::size_t ahead = 16;
+        const auto& tokens = vocabulary.entries();
+        for (std::size_t i = 0; i < tokens.size(); ++i) {
+            if (i + ahead < tokens.size()) words_.prefetch(ShortWord::of(tokens[i + ahead].token));
+            words_.insert(tokens[i].token, tokens[i].id);
+        }
     }
-    trie_ = Trie(entries);
-    continuation_ = trie_.walk(prefix);
 }
 
 BERT_INLINE void WordPiece::unknown(Range word, std::uint32_t index, std::vector<Piece>& out) const {

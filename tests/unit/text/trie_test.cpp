@@ -7,20 +7,19 @@
 #include <map>
 #include <random>
 #include <string>
-#include <vector>
 
 using bert::detail::Trie;
 
 namespace {
 
 Trie make_trie(const std::map<std::string, std::int32_t>& keys) {
-    std::vector<Trie::Entry> entries;
-    for (const auto& [key, value] : keys) entries.push_back({key, value});
-    return Trie(entries);
+    Trie::Builder builder(keys.size());
+    for (const auto& [key, value] : keys) builder.add(key, value);
+    return builder.finish();
 }
 
 TEST(Trie, FindsTheLongestKeyThatBeginsAText) {
-    const Trie trie = make_trie({{"a", 1}, {"abc", 2}, {"b", 3}, {"\xFF\x00z", 4}});
+    const Trie trie = make_trie({{"a", 1}, {"abc", 2}, {"b", 3}, {"\xFE\x00z", 4}});
     EXPECT_EQ(trie.longest_match("abcd").value, 2);
     EXPECT_EQ(trie.longest_match("abcd").size, 3u);
     EXPECT_EQ(trie.longest_match("abd").value, 1);
@@ -30,12 +29,24 @@ TEST(Trie, FindsTheLongestKeyThatBeginsAText) {
     EXPECT_EQ(trie.longest_match("").value, -1);
 }
 
-TEST(Trie, WalksFromAnyState) {
-    const Trie trie = make_trie({{"##", 0}, {"##a", 1}, {"##ab", 2}});
-    const Trie::State behind_prefix = trie.walk("##");
-    EXPECT_EQ(trie.longest_match("abc", behind_prefix).value, 2);
-    EXPECT_EQ(trie.longest_match("x", behind_prefix).value, -1);  // the state itself is no match
-    EXPECT_EQ(trie.walk("#x"), Trie::none);
+TEST(Trie, ComparesWhatIsLeftOfAKey) {
+    std::string longest = "b";
+    for (int i = 0; i < 1000; ++i) longest += static_cast<char>('a' + i % 26);
+    const Trie trie = make_trie({{"ab", 0}, {"abcdef", 1}, {"abxyz", 2}, {longest, 3}, {"c", 4}});
+    EXPECT_EQ(trie.longest_match("abcdefg").value, 1);
+    EXPECT_EQ(trie.longest_match("abcdefg").size, 6u);
+    for (const char* text : {"ab", "abc", "abcde", "abcdeg", "abx", "abxyy"}) {
+        EXPECT_EQ(trie.longest_match(text).value, 0) << text;
+        EXPECT_EQ(trie.longest_match(text).size, 2u) << text;
+    }
+    EXPECT_EQ(trie.longest_match("cd").value, 4);
+    EXPECT_EQ(trie.longest_match(longest + "z").size, longest.size());
+    for (std::size_t i = 0; i < longest.size(); ++i) {
+        EXPECT_EQ(trie.longest_match(longest.substr(0, i)).value, -1);
+        std::string other = longest;
+        other[i] = '.';
+        EXPECT_EQ(trie.longest_match(other).value, -1);
+    }
 }
 
 TEST(Trie, HoldsNothingWhenEmpty) {
@@ -46,7 +57,7 @@ TEST(Trie, HoldsNothingWhenEmpty) {
 
 TEST(Trie, AgreesWithASortedMapOnRandomKeys) {
     std::mt19937 random(3);
-    for (const unsigned alphabet : {2u, 7u, 256u}) {
+    for (const unsigned alphabet : {2u, 7u, 8u, 9u, 255u}) {
         const auto word = [&](std::size_t longest) {
             std::string text(1 + random() % longest, '\0');
             for (char& c : text) c = static_cast<char>(random() % alphabet);
