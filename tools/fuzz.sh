@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the fuzz targets (preset "fuzz", needs clang) and runs each for a time, one after another.
+# Builds the fuzz targets (preset "fuzz", needs clang) and runs each for a time, as many at once as there are processors.
 #
 # Usage: tools/fuzz.sh [SECONDS [TARGET...]]   processor time for each target (default: 60 seconds, all targets)
 #        tools/fuzz.sh --keep [TARGET...]      add what was grown to fuzz/corpus: the smallest inputs that reach all the
@@ -38,26 +38,25 @@ cmake --build --preset fuzz --target "${targets[@]/#/bert_fuzz_}"
 mkdir -p "$build/findings"
 export UBSAN_OPTIONS=print_stacktrace=1 TIMEFORMAT='%U %S'
 
-for target in "${targets[@]}"; do
-    program="$build/bin/bert_fuzz_$target"
-    grown="$build/corpus/$target"
-    committed="fuzz/corpus/$target"
-    mkdir -p "$grown" "$committed"
-    if ((keep)); then
-        # Small inputs only: they are replayed at every test. What was committed stays, for it holds what was found.
-        "$program" -merge=1 -max_len=400 -verbosity=0 "$committed" "$grown"
-        echo "$target: $(find "$committed" -type f | wc -l) inputs, $(du -sb "$committed" | cut -f1) bytes"
-        continue
-    fi
-    options=(-timeout=10 -rss_limit_mb=2048 -print_final_stats=1 "-artifact_prefix=$build/findings/$target-")
+# Merges what was grown into what is committed.
+keep() {
+    local target="$1"
+    local committed="fuzz/corpus/$target"
+    # Small inputs only: they are replayed at every test. What was committed stays, for it holds what was found.
+    "$build/bin/bert_fuzz_$target" -merge=1 -max_len=400 -verbosity=0 "$committed" "$build/corpus/$target"
+    echo "$target: $(find "$committed" -type f | wc -l) inputs, $(du -sb "$committed" | cut -f1) bytes"
+}
+
+# Runs a target for its time.
+run() {
+    local target="$1" used=0 executions=0 times user system
+    local log="$build/$target.log"
+    local options=(-timeout=60 -rss_limit_mb=2048 -print_final_stats=1 "-artifact_prefix=$build/findings/$target-")
     [[ -f "fuzz/dictionaries/$target.dict" ]] && options+=("-dict=fuzz/dictionaries/$target.dict")
-    log="$build/$target.log"
-    used=0
-    executions=0
     # The fuzzer counts time on the clock; a machine with other work gives it less of the processor.
     while ((used < seconds)); do
-        if ! times="$({ time "$program" "${options[@]}" -max_total_time=$((seconds - used)) "$grown" "$committed" \
-            >"$log" 2>&1; } 2>&1)"; then
+        if ! times="$({ time "$build/bin/bert_fuzz_$target" "${options[@]}" -max_total_time=$((seconds - used)) \
+            "$build/corpus/$target" "fuzz/corpus/$target" >"$log" 2>&1; } 2>&1)"; then
             grep -v '^#' "$log" | tail -60 >&2
             fail "$target: a finding, see $log and $build/findings"
         fi
@@ -66,4 +65,22 @@ for target in "${targets[@]}"; do
         executions=$((executions + $(sed -n 's/^stat::number_of_executed_units: *//p' "$log")))
     done
     echo "$target: $executions executions in $used seconds of processor time, nothing found"
+}
+
+# Each run is a group of processes, which a finding of another one ends.
+set -m
+end_runs() {
+    local group
+    for group in $(jobs -pr); do kill -- "-$group" || true; done
+}
+trap end_runs EXIT
+for target in "${targets[@]}"; do
+    mkdir -p "$build/corpus/$target" "fuzz/corpus/$target"
+    if ((keep)); then
+        keep "$target"
+        continue
+    fi
+    (($(jobs -pr | wc -l) < $(nproc))) || wait -n
+    run "$target" &
 done
+while [[ -n "$(jobs -p)" ]]; do wait -n; done

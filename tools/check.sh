@@ -1,22 +1,27 @@
 #!/usr/bin/env bash
-# What takes hours and therefore is no part of .ci/run: every fuzz target for a time, many more rounds of the tests of
-# determinism and memory, a short path under valgrind, and the lines of include/ that the tests run through.
+# What a change has to pass. With --long, what takes hours and therefore is no part of that: every fuzz target for a time,
+# many more rounds of the tests of determinism and memory, and the lines of include/ that the tests run through.
 #
-# Usage: tools/check_long.sh [SECONDS]   processor time for each fuzz target (default: 1800)
-# Needs clang, valgrind and gcovr besides what the tests need.
+# Usage: tools/check.sh                    the same as .ci/run
+#        tools/check.sh --long [SECONDS]   processor time for each fuzz target (default: 1800)
+# Needs, for --long, clang and gcovr besides what the tests need.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-seconds="${1:-1800}"
+case "${1:-}" in
+    "") exec .ci/run ;;
+    --long) seconds="${2:-1800}" ;;
+    *)
+        echo "usage: tools/check.sh [--long [SECONDS]]" >&2
+        exit 1
+        ;;
+esac
 
 tools/fuzz.sh "$seconds"
 
 cmake --preset dev >/dev/null
 cmake --build --preset dev --target bert_tests bert_trust_tests
 BERT_TEST_LONG=1 build/dev/bin/bert_trust_tests --gtest_filter='*Determinism*:Memory.*' --gtest_brief=1
-# It knows no AVX-512, and says so to programs that ask.
-valgrind --quiet --error-exitcode=1 --leak-check=full \
-    build/dev/bin/bert_tests --gtest_filter='*GoldenModel*base*:Tokenizer.*' --gtest_brief=1
 
 cmake --preset coverage >/dev/null
 cmake --build --preset coverage
