@@ -32,37 +32,34 @@ std::vector<bert::TextPair> read_pairs(Input& input, const std::string& field) {
     return pairs;
 }
 
+/// Writes the records with the labels of their texts. `results`: of a classifier, one for each record.
+template <class Results>
+void write_labels(Input& input, const Results& results, Output& output) {
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        Record& record = input.records[i];
+        record["labels"] = Record::array();
+        for (const auto& label : results[i].labels) {
+            record["labels"].push_back({{"label", label.label}, {"score", score_of(label.score)}});
+        }
+        if (results[i].truncated) record["truncated"] = true;
+        output.write_line(record);
+    }
+}
+
 void run_zero_shot(const ClassifyOptions& options) {
     const bert::ZeroShotClassifier model(options.folder, options.task);
     answer_in_windows(options.input, [&](Input& input, Output& output) {
-        const auto results = model.classify_batch(input.texts, options.labels, options.zero_shot);
-        for (std::size_t i = 0; i < results.size(); ++i) {
-            Record& record = input.records[i];
-            record["labels"] = Record::array();
-            for (const bert::ZeroShotLabel& label : results[i].labels) {
-                record["labels"].push_back({{"label", label.label}, {"score", score_of(label.score)}});
-            }
-            if (results[i].truncated) record["truncated"] = true;
-            output.write_line(record);
-        }
+        write_labels(input, model.classify_batch(input.texts, options.labels, options.zero_shot), output);
     });
 }
 
 void run_classify(const ClassifyOptions& options) {
     const bert::TextClassifier model(options.folder, options.task);
     answer_in_windows(options.input, [&](Input& input, Output& output) {
-        const auto results = options.pairs
-                                 ? model.classify_pairs(read_pairs(input, options.pair_field), options.classify)
-                                 : model.classify_batch(input.texts, options.classify);
-        for (std::size_t i = 0; i < results.size(); ++i) {
-            Record& record = input.records[i];
-            record["labels"] = Record::array();
-            for (const bert::LabelScore& label : results[i].labels) {
-                record["labels"].push_back({{"label", label.label}, {"score", score_of(label.score)}});
-            }
-            if (results[i].truncated) record["truncated"] = true;
-            output.write_line(record);
-        }
+        write_labels(input,
+                     options.pairs ? model.classify_pairs(read_pairs(input, options.pair_field), options.classify)
+                                   : model.classify_batch(input.texts, options.classify),
+                     output);
     });
 }
 
