@@ -34,18 +34,18 @@ public:
 private:
     /// A beginning of strings. `first` holds its kind, and the place of its first child or of a rest.
     struct Node {
-        std::uint32_t first = few;
-        std::int32_t value = -1;                    // of the string that ends here
-        std::uint64_t content = ~std::uint64_t{0};  // see the kinds
+        std::uint32_t first = many;
+        std::int32_t value = -1;    // of the string that ends here
+        std::uint64_t content = 0;  // see the kinds
     };
-    static constexpr std::uint32_t few = 0;          // content: the bytes that lead to at most 8 children, then FF
-    static constexpr std::uint32_t many = 1u << 30;  // content: the number of a table
-    static constexpr std::uint32_t rest = 2u << 30;  // content: the one byte that goes on, then FF
+    static constexpr std::uint32_t few = 0;  // content: the bytes that lead to 1 to 8 children, then the first again
+    static constexpr std::uint32_t many = 1u << 30;  // content: the number of a table; that of no children is 0
+    static constexpr std::uint32_t rest = 2u << 30;  // content: the one byte that goes on, eight times
     static constexpr std::uint32_t kinds = 3u << 30;
     static constexpr std::size_t most_few = sizeof(std::uint64_t);
 
     /// Children by the byte that leads to them, counted from 1; 0: none.
-    using Table = std::array<std::uint8_t, 256>;
+    using Table = std::array<std::uint16_t, 256>;
 
     /// What stands in rests_ before the bytes that follow the one that goes on.
     struct Rest {
@@ -54,7 +54,7 @@ private:
     };
 
     std::vector<Node> nodes_;
-    std::vector<Table> tables_;
+    std::vector<Table> tables_ = std::vector<Table>(1);
     std::string rests_;
     Node root_;
 };
@@ -66,8 +66,8 @@ public:
     /// About `count` strings will come.
     explicit Builder(std::size_t count);
 
-    /// `key` comes behind those before it and is not one of them; it must live until the next call. It has no byte FF,
-    /// as no UTF-8 text has. An empty one is not stored.
+    /// `key` comes behind those before it and is not one of them; it must live until the next call. An empty one is
+    /// not stored.
     void add(std::string_view key, std::int32_t value);
 
     /// The trie. To be called once, at last. Errors: unsupported (more than a GiB).

@@ -27,7 +27,7 @@ BERT_INLINE auto Trie::longest_match(std::string_view text) const noexcept -> Ma
             // The lowest byte that is zero is found whatever lies above it.
             const std::uint64_t different = node->content ^ every(label);
             const std::uint64_t zeros = (different - every(1)) & ~different & every(0x80);
-            if (zeros == 0 || label == 0xFF) break;
+            if (zeros == 0) break;
             if (node->first & rest) {
                 Rest left;
                 std::memcpy(&left, rests_.data() + first, sizeof left);
@@ -45,6 +45,7 @@ BERT_INLINE auto Trie::longest_match(std::string_view text) const noexcept -> Ma
 
 BERT_INLINE Trie::Builder::Builder(std::size_t count) {
     trie_.nodes_.reserve(2 * count);
+    trie_.tables_.reserve(1 + count / 32);
     open_.push_back({-1, 0});
 }
 
@@ -76,7 +77,7 @@ BERT_INLINE void Trie::Builder::store_last(std::size_t shared) {
         } else {
             const Rest record{last_value_, static_cast<std::uint32_t>(left.size() - 1)};
             node.first = rest | static_cast<std::uint32_t>(trie_.rests_.size());
-            node.content = node.content << 8 | static_cast<unsigned char>(left[0]);
+            node.content = every(static_cast<unsigned char>(left[0]));
             trie_.rests_.append(reinterpret_cast<const char*>(&record), sizeof record).append(left.substr(1));
         }
         waiting_.push_back({node, static_cast<unsigned char>(last_[depth()])});
@@ -94,15 +95,17 @@ BERT_INLINE auto Trie::Builder::close() -> Node {
     open_.pop_back();
     Node node;
     node.value = value;
-    node.first = static_cast<std::uint32_t>(trie_.nodes_.size());
     const std::size_t count = waiting_.size() - children;
+    const auto first = static_cast<std::uint32_t>(trie_.nodes_.size());
     for (std::size_t i = children; i < waiting_.size(); ++i) trie_.nodes_.push_back(waiting_[i].node);
     if (count > most_few) {
-        node.first |= many;
+        node.first = many | first;
         node.content = trie_.tables_.size();
         Table& table = trie_.tables_.emplace_back();
-        for (std::size_t i = 0; i < count; ++i) table[waiting_[children + i].label] = static_cast<std::uint8_t>(i + 1);
-    } else {
+        for (std::size_t i = 0; i < count; ++i) table[waiting_[children + i].label] = static_cast<std::uint16_t>(i + 1);
+    } else if (count > 0) {
+        node.first = few | first;
+        node.content = every(waiting_[children].label);
         for (std::size_t i = count; i-- > 0;) node.content = node.content << 8 | waiting_[children + i].label;
     }
     waiting_.resize(children);

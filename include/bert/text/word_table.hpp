@@ -31,14 +31,6 @@ struct ShortWord {
         return {first & first_mask, static_cast<std::uint32_t>((second & second_mask) | size << 24)};
     }
 
-    /// The word `text`; `second` is 0 where that is empty or longer than max_size.
-    static ShortWord of(std::string_view text) noexcept {
-        if (text.empty() || text.size() > max_size) return {0, 0};
-        char bytes[16] = {};
-        std::copy(text.begin(), text.end(), bytes);
-        return load(bytes, text.size());
-    }
-
     /// The word of `size` bytes at `p`, of which 16 bytes must be readable.
     static ShortWord load(const char* p, std::size_t size) noexcept {
         std::uint64_t halves[2];
@@ -56,8 +48,10 @@ public:
     /// Passes over words that are empty, or longer than ShortWord::max_size, and those that there is no room for.
     /// `value`: not negative.
     void insert(std::string_view text, std::int32_t value) noexcept {
-        const ShortWord word = ShortWord::of(text);
-        if (word.second == 0) return;
+        if (text.empty() || text.size() > ShortWord::max_size) return;
+        char bytes[16] = {};
+        std::copy(text.begin(), text.end(), bytes);
+        const ShortWord word = ShortWord::load(bytes, text.size());
         for (Slot& slot : groups_[place(word)].slots) {
             if (slot.value >= 0) continue;
             slot = {word.first, word.second, value};
@@ -65,7 +59,7 @@ public:
         }
     }
 
-    /// Tells the processor that find(word) or its insertion follows soon.
+    /// Tells the processor that find(word) follows soon.
     void prefetch([[maybe_unused]] ShortWord word) const noexcept {
 #if defined(__GNUC__)
         __builtin_prefetch(&groups_[place(word)]);

@@ -128,12 +128,7 @@ BERT_INLINE WordPiece::WordPiece(const Vocabulary& vocabulary, const TokenizerCo
     if (max_characters_ >= ShortWord::max_size) {
         words_ = WordTable(vocabulary.size());
         // Vocabularies are written by falling frequency, and the table keeps what comes first.
-        constexpr std::size_t ahead = 16;
-        const auto& tokens = vocabulary.entries();
-        for (std::size_t i = 0; i < tokens.size(); ++i) {
-            if (i + ahead < tokens.size()) words_.prefetch(ShortWord::of(tokens[i + ahead].token));
-            words_.insert(tokens[i].token, tokens[i].id);
-        }
+        for (const auto& [token, id] : vocabulary.entries()) words_.insert(token, id);
     }
 }
 

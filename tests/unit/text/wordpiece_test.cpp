@@ -67,6 +67,16 @@ TEST(WordPiece, TakesAnyPrefix) {
     EXPECT_EQ(segment(make_vocabulary({"[UNK]", "a", "b"}), config, "ab"), Tokens{"[UNK]"});
 }
 
+TEST(WordPiece, APrefixAloneIsNoPiece) {
+    const TokenizerConfig config;
+    const Vocabulary vocabulary = make_vocabulary({"[UNK]", "##", "##a", "##ab", "x"});
+    EXPECT_EQ(segment(vocabulary, config, "xab"), (Tokens{"x", "##ab"}));
+    EXPECT_EQ(segment(vocabulary, config, "xaab"), (Tokens{"x", "##a", "##ab"}));
+    EXPECT_EQ(segment(vocabulary, config, "xabc"), Tokens{"[UNK]"});
+    EXPECT_EQ(segment(vocabulary, config, "xx"), Tokens{"[UNK]"});
+    EXPECT_EQ(segment(make_vocabulary({"[UNK]", "x"}), config, "xx"), Tokens{"[UNK]"});
+}
+
 TEST(WordPiece, NeedsTheUnknownToken) {
     const TokenizerConfig config;
     expect_error(ErrorKind::vocabulary, {"[UNK]"}, [&] { WordPiece(make_vocabulary({"a"}), config); });
