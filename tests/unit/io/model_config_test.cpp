@@ -58,6 +58,10 @@ struct BadConfig {
     std::vector<std::string> message;
 };
 
+std::ostream& operator<<(std::ostream& out, const BadConfig& config) {
+    return out << config.name;
+}
+
 class BadModelConfig : public testing::TestWithParam<BadConfig> {};
 
 TEST_P(BadModelConfig, IsAnErrorNamingFileAndKey) {

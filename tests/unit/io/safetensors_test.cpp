@@ -76,6 +76,10 @@ struct BadFile {
     std::vector<std::string> message;
 };
 
+std::ostream& operator<<(std::ostream& out, const BadFile& file) {
+    return out << file.name;
+}
+
 class BadSafetensors : public testing::TestWithParam<BadFile> {};
 
 TEST_P(BadSafetensors, IsAFormatErrorNamingTheFile) {

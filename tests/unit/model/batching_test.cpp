@@ -58,6 +58,10 @@ struct Shape {
     std::vector<std::size_t> lengths;
 };
 
+std::ostream& operator<<(std::ostream& out, const Shape& shape) {
+    return out << shape.name;
+}
+
 /// A made-up model computing with one table of kernels, some texts, and what each text gives alone on one thread.
 class Batching : public testing::TestWithParam<std::tuple<Shape, const bert::KernelTable<float>*>> {
 protected:
