@@ -196,9 +196,11 @@ void check_attention(Input& input) {
     const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
 
     // Narrow attention may round queries, keys, values and weights to bfloat16, by 2^-9 at most, and take denormal
-    // numbers for zero.
+    // numbers for zero; any rounds products that are denormal to whole multiples of the smallest.
     const auto check = [&](const bert::AttentionKernel<float>& kernel, double rounding) {
-        const double flushed = rounding > 0 ? static_cast<double>(std::numeric_limits<float>::min()) : 0;
+        using Limits = std::numeric_limits<float>;
+        const double flushed = rounding > 0 ? static_cast<double>(Limits::min())
+                                            : static_cast<double>(keys) * static_cast<double>(Limits::denorm_min());
         std::vector<float> scratch(kernel.scratch_size(keys, head_dim));
         std::vector<float> map(static_cast<std::size_t>(queries * keys));
         std::vector<float> out(static_cast<std::size_t>(queries * head_dim));
