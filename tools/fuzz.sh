@@ -4,8 +4,9 @@
 # Usage: tools/fuzz.sh [SECONDS [TARGET...]]   processor time for each target (default: 60 seconds, all targets)
 #        tools/fuzz.sh --keep [TARGET...]      add what was grown to fuzz/corpus: the smallest inputs that reach all the
 #                                              code which the grown corpus reaches
-# The corpus grows in build/fuzz/corpus. A finding ends the script with its error; the input is in build/fuzz/findings and
-# belongs, once it is understood, into fuzz/corpus/TARGET, whose inputs the tests replay.
+# The environment variable BERT_FUZZ_SEED makes runs that begin with the same corpus repeat each other: by itself each looks
+# elsewhere. The corpus grows in build/fuzz/corpus. A finding ends the script with its error; the input is in
+# build/fuzz/findings and belongs, once it is understood, into fuzz/corpus/TARGET, whose inputs the tests replay.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -52,6 +53,7 @@ run() {
     local target="$1" used=0 executions=0 times user system
     local log="$build/$target.log"
     local options=(-timeout=10 -rss_limit_mb=2048 -print_final_stats=1 "-artifact_prefix=$build/findings/$target-")
+    [[ -z "${BERT_FUZZ_SEED:-}" ]] || options+=("-seed=$BERT_FUZZ_SEED")
     [[ -f "fuzz/dictionaries/$target.dict" ]] && options+=("-dict=fuzz/dictionaries/$target.dict")
     # The fuzzer counts time on the clock; a machine with other work gives it less of the processor.
     while ((used < seconds)); do
