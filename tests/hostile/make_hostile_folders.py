@@ -956,6 +956,8 @@ def add_converted_cases():
         file_case(f"verification_{label}", says("bert.verification", json.dumps(good | part)), FORMAT, CONVERTED, **checked)
     wider = good | {"expected": [[0.0] * 11]}
     file_case("verification_of_another_width", says("bert.verification", json.dumps(wider)), FORMAT, CONVERTED, "deviate", **checked)
+    uneven = {"texts": [""] * 100_000, "expected": [[0] * 100_000] + [[]] * 99_999}
+    file_case("verification_of_one_wide_row", says("bert.verification", json.dumps(uneven)), FORMAT, CONVERTED, **checked)
     many = good | {"texts": [""] * 1_000_000}
     file_case("verification_of_many_texts", says("bert.verification", json.dumps(many)), FORMAT, CONVERTED, **checked)
 

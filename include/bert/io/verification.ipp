@@ -5,6 +5,7 @@
 #include <bert/io/json.hpp>
 #include <bert/io/verification.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
@@ -28,22 +29,24 @@ BERT_INLINE std::string to_text(const Matrix& rows) {
     return text + "]]";
 }
 
-/// A list of `rows` lists of as many finite numbers. Errors: format.
+/// A list of `rows` (from 1) lists of as many finite numbers. Errors: format.
 BERT_INLINE Matrix to_matrix(const Json& json, const char* key, std::size_t rows, const std::filesystem::path& path) {
     const Json* const list = find(json, key);
-    bool valid = list && list->is_array() && list->size() == rows && (*list)[0].is_array();
+    bool valid = list && list->is_array() && list->size() == rows;
     const std::size_t cols = valid ? (*list)[0].size() : 0;
-    Matrix matrix(static_cast<Index>(rows), static_cast<Index>(cols));
-    for (std::size_t i = 0; valid && i < rows; ++i) {
-        const Json& row = (*list)[i];
-        valid = row.is_array() && row.size() == cols;
-        for (std::size_t j = 0; valid && j < cols; ++j) {
-            const double value = row[j].is_number() ? row[j].get<double>() : std::numeric_limits<double>::infinity();
-            valid = std::abs(value) <= std::numeric_limits<float>::max();
-            if (valid) matrix(static_cast<Index>(i), static_cast<Index>(j)) = static_cast<float>(value);
+    // Before a matrix is made: one long row among short ones asks for more than the file is large.
+    const auto is_row = [&](const Json& row) { return row.is_array() && row.size() == cols; };
+    valid = valid && cols > 0 && std::all_of(list->begin(), list->end(), is_row);
+    Matrix matrix(valid ? static_cast<Index>(rows) : 0, static_cast<Index>(cols));
+    for (Index i = 0; valid && i < matrix.rows(); ++i) {
+        for (Index j = 0; valid && j < matrix.cols(); ++j) {
+            const Json& number = (*list)[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)];
+            const double value = number.is_number() ? number.get<double>() : std::numeric_limits<double>::infinity();
+            valid = std::abs(value) <= static_cast<double>(std::numeric_limits<float>::max());
+            if (valid) matrix(i, j) = static_cast<float>(value);
         }
     }
-    if (!valid || cols == 0) {
+    if (!valid) {
         fail(ErrorKind::format, path, ": \"", key, "\" of the verification should be an embedding for each text");
     }
     return matrix;
