@@ -40,7 +40,7 @@ BERT_INLINE std::vector<TokenizerConfig::VocabularyEntry> unpack_vocabulary(std:
         return packed[i] == token_end && i > 0 && packed[i - 1] != token_end && packed[i - 1] != no_token;
     };
     std::size_t count = 1;
-    for (std::size_t i = 0; i < packed.size(); ++i) count += ends_token(i) ? 1 : 0;
+    for (std::size_t i = 0; i < packed.size(); ++i) count += static_cast<std::size_t>(ends_token(i));
     entries.reserve(count);
     std::int32_t id = 0;
     std::optional<std::int32_t> empty;  // of equal tokens the last counts
