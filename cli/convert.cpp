@@ -70,6 +70,9 @@ void run_convert(const ConvertOptions& options) {
     if (!options.force && std::filesystem::exists(options.output)) {
         throw CLI::ValidationError(options.output + " exists; --force overwrites it");
     }
+    if (std::filesystem::exists(options.output) && !std::filesystem::is_regular_file(options.output)) {
+        throw CLI::ValidationError(options.output + " is no regular file: a model is written to one");
+    }
     bert::convert_model(options.folder, options.output, options.weights);
     Record record;
     record["file"] = options.output;

@@ -3,7 +3,9 @@
 Usage: convert_test.py BINARY GOLDEN_FOLDER
 """
 
+import fcntl
 import json
+import os
 import struct
 import sys
 import unittest
@@ -58,6 +60,18 @@ class Convert(CliCase):
         self.assertEqual(file.read_text(), "as it was")
         self.ok("convert", self.model, file, "--force")
         self.assertEqual([p.name for p in self.path.glob("kept*")], ["kept.bert"])
+        pipe = self.path / "pipe.bert"
+        os.mkfifo(pipe)
+        self.fails("convert", self.model, pipe, "--force", code=2, naming=("pipe.bert", "regular"))
+        self.assertTrue(pipe.is_fifo())
+
+    def test_one_writer_at_a_time(self):
+        file = self.path / "locked.bert"
+        with open(self.path / "locked.bert.part", "wb") as part:
+            fcntl.flock(part, fcntl.LOCK_EX)
+            self.fails("convert", self.model, file, naming=("locked.bert.part", "busy"))
+        self.ok("convert", self.model, file)
+        self.assertEqual([p.name for p in self.path.glob("locked*")], ["locked.bert"])
 
     def test_verify_tells_what_is_wrong(self):
         file = self.path / "wrong.bert"

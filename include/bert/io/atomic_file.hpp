@@ -42,7 +42,9 @@ private:
 
     void discard() noexcept;
 
-    void remove() const noexcept;
+    /// Opens a new file, or what a killed process left of one; nullptr with errno where that is not possible, EBUSY
+    /// where another process is writing it.
+    static std::FILE* create(const std::filesystem::path& path);
 
     static bool synchronise(std::FILE* file);
 

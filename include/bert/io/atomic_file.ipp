@@ -13,6 +13,8 @@
 #include <io.h>
 #else
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #endif
 
@@ -37,8 +39,33 @@ BERT_INLINE void synchronise_folder(const std::filesystem::path& folder) noexcep
 
 BERT_INLINE AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
     temporary_ += ".part";
-    file_ = std::fopen(temporary_.string().c_str(), "wb");
+    file_ = create(temporary_);
     if (!file_) fail("could not be created");
+}
+
+BERT_INLINE std::FILE* AtomicFile::create(const std::filesystem::path& path) {
+#if defined(_WIN32)
+    return std::fopen(path.string().c_str(), "wb");
+#else
+    // Not cut before it is locked: another process may be writing it, or have given it its name just now.
+    const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (descriptor < 0) return nullptr;
+    struct stat opened {};
+    struct stat named {};
+    std::FILE* file = nullptr;
+    if ((flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) || fstat(descriptor, &opened) != 0 ||
+        stat(path.c_str(), &named) != 0 || opened.st_ino != named.st_ino) {
+        errno = EBUSY;
+    } else if (ftruncate(descriptor, 0) == 0) {
+        file = fdopen(descriptor, "wb");
+    }
+    if (!file) {
+        const int error = errno;
+        close(descriptor);
+        errno = error;
+    }
+    return file;
+#endif
 }
 
 BERT_INLINE AtomicFile::~AtomicFile() {
@@ -52,16 +79,16 @@ BERT_INLINE void AtomicFile::write(const void* bytes, std::size_t count) {
 BERT_INLINE void AtomicFile::commit() {
     const std::filesystem::path folder = folder_of(path_);
     if (std::fflush(file_) != 0 || !synchronise(file_)) fail("could not be written");
-    if (std::fclose(std::exchange(file_, nullptr)) != 0) {
-        remove();
-        fail("could not be closed");
-    }
+#if defined(_WIN32)
+    std::fclose(std::exchange(file_, nullptr));  // there only what is closed can be renamed
+#endif
     std::error_code ec;
     std::filesystem::rename(temporary_, path_, ec);
     if (ec) {
-        remove();
+        discard();
         detail::fail(ErrorKind::file, path_, ": could not be replaced: ", ec.message());
     }
+    if (file_) std::fclose(std::exchange(file_, nullptr));
     synchronise_folder(folder);
 }
 
@@ -71,11 +98,7 @@ BERT_INLINE void AtomicFile::fail(const char* what) const {
 }
 
 BERT_INLINE void AtomicFile::discard() noexcept {
-    std::fclose(file_);
-    remove();
-}
-
-BERT_INLINE void AtomicFile::remove() const noexcept {
+    if (file_) std::fclose(std::exchange(file_, nullptr));
     std::error_code ec;
     std::filesystem::remove(temporary_, ec);
 }

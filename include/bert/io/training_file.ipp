@@ -183,11 +183,12 @@ BERT_INLINE std::vector<TrainingExample> examples_of_json_lines(std::string_view
         const std::string_view row = text.substr(0, end);
         text.remove_prefix(std::min(end + 1, text.size()));
         if (row.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-        const std::string where = path.string() + ":" + std::to_string(line) + ": ";
-        check_json_text(row, path);
+        const std::string place = path.string() + ":" + std::to_string(line);
+        const std::string where = place + ": ";
+        check_json_text(row, place);
         const JsonDocument object = Json::parse(row, nullptr, false);
         if (!object.is_object()) fail(ErrorKind::format, where, "expected a JSON object");
-        examples.push_back(example_of_json(object, options, path, where));
+        examples.push_back(example_of_json(object, options, place, where));
     }
     return examples;
 }

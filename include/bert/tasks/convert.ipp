@@ -13,6 +13,8 @@
 #include <bert/tasks/verification.hpp>
 #include <bert/tasks/verify.hpp>
 
+#include <random>
+#include <string>
 #include <system_error>
 
 BERT_NAMESPACE_BEGIN
@@ -80,7 +82,8 @@ BERT_INLINE void convert_model(const ModelPath& source, const std::filesystem::p
         write_converted_model(source, target, storage);
         return;
     }
-    const detail::TemporaryFile draft(target.string() + ".draft");
+    // A name of its own: of two conversions to one file, neither may verify the draft of the other.
+    const detail::TemporaryFile draft(target.string() + ".draft" + std::to_string(std::random_device{}()));
     write_converted_model(source, draft.path, storage);
     const Verification verification = detail::make_verification(source, draft.path);
     write_converted_model(source, target, storage,
