@@ -98,6 +98,10 @@ public:
     /// `has_vectors`: vectors come with the input, so that a text that is the same may have another.
     void add(Input& input, bool has_vectors) {
         std::unordered_set<std::string> seen;
+        for (const Record& record : input.records) {
+            const auto given = record.find(id());
+            if (given != record.end() && given->is_number_integer()) given_ids_.insert(given->dump());
+        }
         for (std::size_t i = 0; i < input.texts.size(); ++i) {
             Record& record = input.records[i];
             const std::string where = "document " + std::to_string(i);
@@ -195,7 +199,10 @@ private:
     }
 
     Record with_new_id(const Record& record) {
-        while (rows_by_id_.count(std::to_string(next_key_ + new_ids_)) != 0) ++new_ids_;
+        const auto taken = [this](const std::string& number) {
+            return rows_by_id_.count(number) != 0 || given_ids_.count(number) != 0;
+        };
+        while (taken(std::to_string(next_key_ + new_ids_))) ++new_ids_;
         Record result = {{id(), next_key_ + new_ids_++}};
         result.update(record);
         return result;
@@ -204,7 +211,8 @@ private:
     const Store* old_;
     const StoreManifest& manifest_;
     std::unordered_map<std::string, std::size_t> rows_by_id_;
-    std::vector<unsigned char> dropped_;  // by row of the old store
+    std::unordered_set<std::string> given_ids_;  // of the input, that are numbers
+    std::vector<unsigned char> dropped_;         // by row of the old store
     std::vector<std::size_t> drops_;
     std::unordered_map<std::size_t, std::string> replaced_;  // same text, other fields
     std::vector<std::size_t> arrivals_;                      // of the input

@@ -164,6 +164,11 @@ void run_plot(const CLI::App& command, const PlotOptions& options) {
         refuse_given(command, {"--color-by", "--clusters", "--json"},
                      "is for maps (bert similarity --json gives the numbers of a heat map)");
     }
+    if (Store::is_store(options.place)) {
+        refuse_given(command,
+                     {"--max-length", "--normalize", "--no-normalize", "--pooling", "--truncate-dim", "--field"},
+                     "was settled when " + options.place + " was made");
+    }
     const Plotted plotted = read_plotted(options);
     Output output(options.output, options.force);
     if (options.heat_map) {

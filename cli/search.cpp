@@ -143,6 +143,7 @@ void run_search(const CLI::App& command, SearchOptions& options) {
             command,
             {"--max-length", "--normalize", "--no-normalize", "--pooling", "--truncate-dim", "--measure", "--field"},
             "was settled when " + options.place + " was made");
+        refuse_given(command, {"--format", "--on-error"}, "is for files of texts: queries come one a line");
         if (!files.empty()) {
             throw bert::Error(bert::ErrorKind::input, options.place + " is a store: it takes no files of texts");
         }

@@ -148,8 +148,20 @@ void synchronise(const std::filesystem::path& path) {
     if (!done) bert::detail::fail(bert::ErrorKind::file, path, ": could not be written: ", std::strerror(error));
 }
 
-bool is_generation(const std::string& name) {
-    return !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
+/// Whether a folder is a generation, whole or not: a number as name, and nothing in it but files of a store.
+bool is_generation(const std::filesystem::path& path) {
+    const std::string name = path.filename().string();
+    if (name.empty() || name.find_first_not_of("0123456789") != std::string::npos) return false;
+    std::error_code ec;
+    if (std::filesystem::symlink_status(path, ec).type() != std::filesystem::file_type::directory) return false;
+    for (std::filesystem::directory_iterator it(path, ec), end; !ec && it != end; it.increment(ec)) {
+        std::string file = it->path().filename().string();
+        if (it->path().extension() == ".part") file = it->path().stem().string();
+        const auto names = {store_files::vectors, store_files::documents, store_files::keys,
+                            store_files::graph,   store_files::bm25,      lock_name};
+        if (std::none_of(names.begin(), names.end(), [&](const char* n) { return file == n; })) return false;
+    }
+    return !ec;
 }
 
 }  // namespace
@@ -267,7 +279,8 @@ StoreWriter::StoreWriter(std::filesystem::path folder) : folder_(std::move(folde
         for (std::filesystem::directory_iterator it(folder_, ec), end; !ec && it != end; it.increment(ec)) {
             // What an interrupted first call left behind is no reason to refuse.
             const std::string name = it->path().filename().string();
-            if (name == lock_name || is_generation(name) || name == std::string(manifest_name) + ".part") continue;
+            if (name == lock_name || is_generation(it->path()) || name == std::string(manifest_name) + ".part")
+                continue;
             bert::detail::fail(bert::ErrorKind::file, folder_, " is no store, and holds ", name,
                                ": name a folder that is new or empty");
         }
@@ -290,6 +303,10 @@ StoreWriter::~StoreWriter() {
 std::filesystem::path StoreWriter::begin(std::uint64_t generation) {
     generation_ = folder_ / std::to_string(generation);
     std::error_code ec;
+    if (std::filesystem::exists(generation_, ec) && !is_generation(generation_)) {
+        const auto path = std::exchange(generation_, {});
+        bert::detail::fail(bert::ErrorKind::file, path, " holds what is not of this store");
+    }
     std::filesystem::remove_all(generation_, ec);  // of an interrupted call
     if (!ec) std::filesystem::create_directory(generation_, ec);
     if (ec) bert::detail::fail(bert::ErrorKind::file, generation_, ": could not be made: ", ec.message());
@@ -314,7 +331,7 @@ void StoreWriter::remove_generations_but(const std::string& kept) const {
     std::error_code ec;
     for (std::filesystem::directory_iterator it(folder_, ec), end; !ec && it != end; it.increment(ec)) {
         const std::string name = it->path().filename().string();
-        if (is_generation(name) && name != kept) old.push_back(it->path());
+        if (name != kept && is_generation(it->path())) old.push_back(it->path());
     }
     for (const auto& generation : old) {
         // Those still read are left to the next writer.

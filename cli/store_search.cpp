@@ -20,10 +20,18 @@ bool value_equals(const Record& value, const std::string& wanted) {
     if (value.is_boolean()) return wanted == (value.get<bool>() ? "true" : "false");
     if (value.is_null()) return wanted == "null";
     if (!value.is_number()) return false;
-    double number = 0;
     const char* const end = wanted.data() + wanted.size();
-    const auto parsed = std::from_chars(wanted.data(), end, number);
-    return parsed.ec == std::errc() && parsed.ptr == end && value.get<double>() == number;
+    const auto parse = [&](auto& number) {
+        const auto parsed = std::from_chars(wanted.data(), end, number);
+        return parsed.ec == std::errc() && parsed.ptr == end;
+    };
+    // As doubles, large integers that differ would be equal.
+    std::uint64_t count = 0;
+    if (value.is_number_unsigned() && parse(count)) return value.get<std::uint64_t>() == count;
+    std::int64_t integer = 0;
+    if (value.is_number_integer() && parse(integer)) return value.get<std::int64_t>() == integer;
+    double number = 0;
+    return parse(number) && value.get<double>() == number;
 }
 
 std::pair<std::string, std::string> parse_filter(const std::string& text) {

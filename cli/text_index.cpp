@@ -7,6 +7,7 @@
 
 #include <sqlite3.h>
 
+#include <cctype>
 #include <limits>
 
 struct TextIndex::State {
@@ -53,19 +54,19 @@ struct TextIndex::State {
 
 namespace {
 
-/// Each word in quotes, so that nothing of it is taken for FTS5's query language.
+/// Each word in quotes, so that nothing of it is taken for FTS5's query language. What is no letter or digit of ASCII
+/// parts words, as it does in the index: inside of quotes the parts would have to stand side by side.
 std::string any_of_words(const std::string& query) {
     std::string expression;
     bool inside = false;
     for (const char c : query) {
-        if (static_cast<unsigned char>(c) <= ' ') {
+        if (static_cast<unsigned char>(c) < 0x80 && std::isalnum(static_cast<unsigned char>(c)) == 0) {
             if (inside) expression += '"';
             inside = false;
             continue;
         }
         if (!inside) expression += expression.empty() ? "\"" : " OR \"";
         inside = true;
-        if (c == '"') expression += '"';
         expression += c;
     }
     return inside ? expression + '"' : expression;

@@ -113,6 +113,10 @@ class Stores(CliCase):
         self.ok("index", self.store, stdin="the bird\n")
         self.assertEqual(sorted(self.ids("the bird")), [1, 2])
 
+    def test_numbers_and_given_ids_come_together(self):
+        self.index([{"text": "the dog"}, {"id": 0, "text": "the cat"}, {"text": "the bird"}, {"id": 2, "text": "the sky"}])
+        self.assertEqual(sorted(self.ids("the dog")), [0, 1, 2, 3])
+
     def test_takes_vectors_from_a_file(self):
         (self.path / "docs.jsonl").write_text(self.jsonl(DOCUMENTS))
         self.ok("embed", self.model, "--document", self.path / "docs.jsonl", "-o", self.path / "docs.npy")
@@ -133,6 +137,9 @@ class Stores(CliCase):
         self.assertEqual(self.ids("the dog", "--where", "draft=true"), [3])
         self.assertEqual(self.ids("the dog", "--where", "year=1900"), [])
         self.assertEqual(self.ids("the dog", "--where", "id=a"), ["a"])
+        self.index([{"id": 1234567890123456788 + i, "text": "the sky"} for i in (0, 1)])
+        self.assertEqual(self.ids("the dog", "--where", "id=1234567890123456789"), [1234567890123456789])
+        self.assertEqual(set(self.ids("the dog", "--where", "year=2021.0")), {"b", 3})
         self.fails("search", self.store, "the dog", "--where", "yaer=2021", naming=["yaer"])
         self.fails("search", self.store, "the dog", "--where", "year", naming=["key=value"])
 
@@ -170,6 +177,7 @@ class Stores(CliCase):
         self.index([{"id": i, "text": text} for i, text in enumerate(texts)], "--bm25")
         self.assertEqual(self.ids("resume", "--mode", "bm25"), [1])
         self.assertEqual(self.ids("River?! bank", "--mode", "bm25"), [2, 1])
+        self.assertEqual(set(self.ids("sky/falling,near", "--mode", "bm25")), {0, 3, 4})
         self.assertEqual(set(self.ids('"quoted" OR sky', "--mode", "bm25")), {2, 3, 4})  # "or" is a word
         for odd in ('"', "*", "NEAR(", "text:sky", "^", "( )", "'", "+", " "):
             self.hits(odd, "--mode", "bm25")
@@ -220,6 +228,20 @@ class Stores(CliCase):
         self.fails("search", self.store, "the dog", "--model", self.path / "nowhere", naming=["nowhere"])
         self.fails("search", self.store, "the dog", "--pooling", "cls", naming=["--pooling", "settled"])
         self.fails("index", self.store, "--measure", "dot", stdin="a", naming=["--measure", "settled"])
+        self.fails("search", self.store, "the dog", "--format", "jsonl", naming=["--format"])
+
+    def test_another_model_in_a_folder_of_any_name(self):
+        model = self.path / "nested"
+        shutil.copytree(self.model, model / "encoder")
+        modules = json.loads((self.model / "modules.json").read_text())
+        for module in modules:
+            module["path"] = f"encoder/{module['path']}"
+        (model / "modules.json").write_text(json.dumps(modules))
+        self.ok("index", self.store, "--model", model, stdin="the dog")
+        weights = bytearray((model / "encoder" / "model.safetensors").read_bytes())
+        weights[-2] ^= 1
+        (model / "encoder" / "model.safetensors").write_bytes(weights)
+        self.fails("search", self.store, "the dog", naming=["another model"])
 
     def test_wrong_vectors(self):
         vectors = self.path / "v.npy"
@@ -263,6 +285,17 @@ class Stores(CliCase):
         (self.store / "diary.txt").write_text("dear")
         self.fails("index", self.store, "--model", self.model, stdin="a", naming=["diary.txt"])
         self.assertEqual([p.name for p in self.store.iterdir()], ["diary.txt"])
+        photos = self.path / "photos"
+        (photos / "2023").mkdir(parents=True)
+        (photos / "2023" / "a.jpg").write_text("dear")
+        self.fails("index", photos, "--model", self.model, stdin="a", naming=["2023"])
+        self.ok("index", self.store.with_name("filled"), "--model", self.model, stdin="a")
+        for name in ("2", "7"):
+            (self.store.with_name("filled") / name).mkdir()
+            (self.store.with_name("filled") / name / "a.jpg").write_text("dear")
+        run("index", self.store.with_name("filled"), stdin="b")
+        for folder in (photos / "2023", self.store.with_name("filled") / "2", self.store.with_name("filled") / "7"):
+            self.assertEqual([p.name for p in folder.iterdir()], ["a.jpg"])
         self.fails("index", self.store / "diary.txt", "--model", self.model, stdin="a", naming=["not a folder"])
         self.fails("search", self.path / "nowhere", "the dog", stdin="a", naming=["nowhere"])
 
