@@ -105,6 +105,7 @@ void add_classify(CLI::App& app) {
                              .add_option("--labels", options->labels,
                                          "Labels of your own, separated by commas, for a model of entailment")
                              ->delimiter(',')
+                             ->allow_extra_args(false)
                              ->excludes(pairs);
     command.add_flag("--multi-label", options->zero_shot.multi_label, "Score each of --labels for itself")
         ->needs(labels);

@@ -223,7 +223,9 @@ void run_embed(EmbedOptions& options) {
         const auto rows = static_cast<unsigned long long>(embedding->done().rows);
         embedding.reset();
         std::fprintf(stderr, "bert: interrupted after %llu texts%s\n", rows,
-                     resumable ? "; the same command goes on from there" : "");
+                     !resumable      ? ""
+                     : options.force ? "; the same command without --force goes on from there"
+                                     : "; the same command goes on from there");
         throw;
     }
     const Checkpoint done = embedding->done();

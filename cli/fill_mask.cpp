@@ -64,7 +64,8 @@ void add_fill_mask(CLI::App& app) {
     add_input_options(command, options->input);
     command.add_option("--top-k", options->fill.top_k, "Candidates per mask")->capture_default_str();
     command.add_option("--targets", options->fill.targets, "The only words to choose from, separated by commas")
-        ->delimiter(',');
+        ->delimiter(',')
+        ->allow_extra_args(false);
     command.add_flag("--perplexity", options->perplexity, "Tell the pseudo-perplexity of texts instead");
     command.footer(
         "  echo 'Paris is the [MASK] of France.' | bert fill-mask bert-base-uncased\n"

@@ -6,6 +6,8 @@
 
 #include <bert/version.hpp>
 
+#include <fcntl.h>
+
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -20,9 +22,20 @@ constexpr int misused = 2;
 constexpr int interrupted = 130;  // 128 and the number of SIGINT, as shells have it
 
 int report(const std::string& message, int code) {
-    std::string line = message.substr(0, message.find('\n'));
+    std::string line = message;
+    for (char& c : line) {
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';  // names may hold what a terminal would obey
+    }
     std::fprintf(stderr, "bert: %s\n", line.c_str());
     return code;
+}
+
+/// Files must not get the numbers of standard streams that are closed: messages would be written into them. Opened the
+/// wrong way round, these still fail when they are used.
+void open_standard_streams() {
+    for (const int stream : {0, 1, 2}) {
+        if (fcntl(stream, F_GETFD) == -1) (void)open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY);
+    }
 }
 
 /// Those whose output is JSON anyway take --json like the others.
@@ -58,6 +71,7 @@ void refuse_negative_counts(CLI::App& app) {
 }  // namespace
 
 int main(int argc, char** argv) try {
+    open_standard_streams();
     std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of writing, as a full disk is
     CLI::App app(
         "BERT on a CPU: embeds, compares, classifies and searches texts with a model folder as Hugging Face publishes "

@@ -85,22 +85,58 @@ std::string shortest(float value) {
     return std::string(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
 }
 
+namespace {
+
+/// Answers a window and lets that out. If it fails, its records are answered one by one, which tells whose fault it is.
+/// Returns how many of them were skipped, `before` having been before.
+std::uint64_t answer_window(const InputOptions& options, const Input& window, std::uint64_t before,
+                            const std::function<void(Input&, Output&)>& answer) {
+    std::optional<Output> output(std::in_place, "");
+    std::uint64_t skipped = 0;
+    try {
+        Input all = window;
+        answer(all, *output);
+    } catch (const bert::Error&) {
+        output.emplace("");
+        for (std::size_t i = 0; i < window.texts.size(); ++i) {
+            throw_if_interrupted();
+            Input one;
+            one.first = window.first + i;
+            one.texts.push_back(window.texts[i]);
+            one.records.push_back(window.records[i]);
+            try {
+                answer(one, *output);
+            } catch (const bert::Error& error) {
+                const std::size_t kind = std::string(bert::to_string(error.kind()) + std::string(" error: ")).size();
+                const bert::Error named(error.kind(), window.places[i] + ": " + std::string(error.what()).substr(kind));
+                throw_or_skip(options, named, before + skipped++);
+            }
+        }
+    }
+    output->commit();
+    return skipped;
+}
+
+}  // namespace
+
 void answer_in_windows(const InputOptions& options, const std::function<void(Input&, Output&)>& answer) {
     notice_interrupts();
     TextReader reader(options);
-    Output output("");
     std::size_t read = 0;
+    std::uint64_t skipped = 0;  // for what the model says of them
     for (bool more = true; more;) {
         Input window;
         window.first = read;
         more = read_window(reader, [&](TextRecord&& text) {
             window.texts.push_back(std::move(text.text));
             window.records.push_back(std::move(text.record));
+            window.places.push_back(std::move(text.place));
         });
         throw_if_interrupted();
         read += window.texts.size();
-        if (!window.texts.empty()) answer(window, output);
-        output.commit();
+        if (!window.texts.empty()) {
+            skipped += answer_window(options, window, reader.position().skipped + skipped, answer);
+        }
     }
-    report_skipped(reader.position().skipped);
+    report_skipped(reader.position().skipped + skipped);
 }

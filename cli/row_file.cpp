@@ -134,7 +134,8 @@ void RowFile::read_state() {
 void RowFile::resume(bool force) {
     const bool there = size_of(path_).has_value();
     replaces_ = force && there;
-    if (!force && size_of(state_path_)) read_state();
+    const bool has_state = size_of(state_path_).has_value();
+    if (!force && has_state) read_state();
     const bool goes_on = found_.rows > 0;
     // A run that ended between taking the name and removing the state is finished once more.
     if (goes_on && !size_of(part_path_) && size_of(path_) == found_.bytes) {
@@ -145,14 +146,26 @@ void RowFile::resume(bool force) {
     // Opened without cutting it: another run may be at it.
     const int descriptor = open(part_path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (descriptor < 0) fail("could not be created");
-    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) refuse_output(part_path_ + ": another run is writing this");
+    const bool locked = flock(descriptor, LOCK_EX | LOCK_NB) == 0;
+    struct stat opened {};
+    struct stat named {};
+    // A run that ended just now may have given the file its name.
+    if (!locked || fstat(descriptor, &opened) != 0 || stat(part_path_.c_str(), &named) != 0 ||
+        opened.st_ino != named.st_ino) {
+        close(descriptor);
+        refuse_output(part_path_ + ": another run is writing this");
+    }
+    if (!force && !has_state && opened.st_size > 0) {
+        close(descriptor);
+        refuse_output(part_path_ + " exists, and is of no unfinished run; --force overwrites it");
+    }
     if (size_of(part_path_).value_or(0) < found_.bytes) {
         refuse_output(part_path_ + ": is shorter than " + state_path_ + " says; --force begins anew");
     }
     file_ = fdopen(descriptor, "r+b");
     if (!file_) fail("could not be opened");
-    if (!goes_on) std::remove(state_path_.c_str());
     if (ftruncate(descriptor, static_cast<off_t>(found_.bytes)) != 0) fail("could not be cut");
+    if (!goes_on) std::remove(state_path_.c_str());
     if (fseeko(file_, static_cast<off_t>(found_.bytes), SEEK_SET) != 0) fail("could not be read");
     rows_ = found_.rows;
     bytes_ = found_.bytes;
@@ -185,6 +198,9 @@ void RowFile::save(const Checkpoint& done) {
 void RowFile::finish(std::string_view header, const Checkpoint& done, const Make& make) {
     save(done);
     if (stream_) return;
+    if (!replaces_ && size_of(path_) && !(made_ && size_of(path_) == made_)) {
+        refuse_output(path_ + " was made meanwhile: move it away, and the same command puts what is done in its place");
+    }
     if (fseeko(file_, 0, SEEK_SET) != 0) fail("could not be written");
     if (std::fwrite(header.data(), 1, header.size(), file_) != header.size()) fail("could not be written");
     if (std::fflush(file_) != 0 || fsync(fileno(file_)) != 0) fail("could not be written");

@@ -103,8 +103,10 @@ void add_summarize(CLI::App& app) {
     command.add_option("--diversity", options->summary.diversity, "How unlike each other they must be, from 0 to 1")
         ->capture_default_str();
     command.add_option("--min-tokens", options->summary.min_tokens, "Leave out sentences of fewer tokens");
-    command.add_option("--abbreviation", options->summary.segmentation.abbreviations,
-                       "Word whose full stop ends no sentence, in lower case; may be given several times");
+    command
+        .add_option("--abbreviation", options->summary.segmentation.abbreviations,
+                    "Word whose full stop ends no sentence, in lower case; may be given several times")
+        ->allow_extra_args(false);
     command.add_flag("--plain", options->plain, "Write the sentences alone, not JSON");
     command.footer(
         R"(A text becomes {..., "summary": [{"text": ..., "begin": ..., "end": ...}, ...]}, positions being bytes.
@@ -122,7 +124,8 @@ void add_keywords(CLI::App& app) {
     command.add_option("-n,--top-n", options->keywords.top_n, "Most keywords of a text")->capture_default_str();
     command.add_option("--ngrams", options->ngrams, "Least and most words of a keyword (default: 1 1)")
         ->option_text("MIN MAX")
-        ->expected(2);
+        ->expected(2)
+        ->allow_extra_args(false);
     command.add_option("--stop-words", options->stop_words, "english, none, or a file of words in lower case")
         ->capture_default_str();
     command.add_option("--method", options->keywords.method, "none, mmr or max-sum: how they are kept apart")

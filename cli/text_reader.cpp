@@ -270,6 +270,10 @@ void TextReader::read_header() {
 }
 
 void TextReader::find_column() {
+    for (auto name = columns_.begin(); name != columns_.end(); ++name) {
+        if (name->empty() || std::find(columns_.begin(), name, *name) == name) continue;
+        fail_format(place() + ": there are two columns \"" + *name + "\"");
+    }
     const auto found = std::find(columns_.begin(), columns_.end(), options_.field);
     column_ = static_cast<std::size_t>(found - columns_.begin());
     if (found != columns_.end()) return;

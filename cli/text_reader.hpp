@@ -129,7 +129,8 @@ bool read_window(TextReader& reader, const std::function<void(TextRecord&& text)
 struct Input {
     std::vector<std::string> texts;
     std::vector<Record> records;
-    std::size_t first = 0;  ///< number of texts before these
+    std::vector<std::string> places;  ///< for messages, as in TextRecord; of windows only
+    std::size_t first = 0;            ///< number of texts before these
 };
 
 /// Reads everything. Errors name the file and line.

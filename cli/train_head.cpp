@@ -6,6 +6,7 @@
 #include <bert/bert.hpp>
 
 #include <cstddef>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,6 +23,7 @@ struct TrainHeadOptions {
     bert::TaskOptions task;
     bert::TrainingFileOptions file;
     bert::HeadTrainerOptions training;
+    bool force = false;
 };
 
 Record metrics_record(const bert::HeadMetrics& metrics) {
@@ -37,6 +39,9 @@ Record metrics_record(const bert::HeadMetrics& metrics) {
 }
 
 void run_train_head(const TrainHeadOptions& options) {
+    if (!options.force && std::filesystem::exists(options.output) && !std::filesystem::is_empty(options.output)) {
+        throw CLI::ValidationError(options.output + " exists; --force overwrites it");
+    }
     const bert::HeadTrainer trainer(options.folder, options.task);
     const bert::TrainedHead head =
         trainer.train(bert::read_training_file(options.examples, options.file), options.training);
@@ -60,6 +65,7 @@ void add_train_head(CLI::App& app) {
     add_task_options(command, options->folder, options->task);
     command.add_option("examples", options->examples, "File of examples: .tsv, .csv, .jsonl or .ndjson")->required();
     command.add_option("-o,--output", options->output, "Folder to write, for transformers and this tool")->required();
+    command.add_flag("--force", options->force, "Overwrite a model that is there");
     command.add_option("--task", training.task, "classification, multi-label, regression or tokens")
         ->option_text("NAME")
         ->transform(CLI::CheckedTransformer(
@@ -78,7 +84,8 @@ void add_train_head(CLI::App& app) {
     command
         .add_option("--labels", training.labels,
                     "Labels in the order of their ids, separated by commas (default: sorted)")
-        ->delimiter(',');
+        ->delimiter(',')
+        ->allow_extra_args(false);
     command.add_option("--pooler", training.pooler, "identity or checkpoint: the layer below the classifier")
         ->option_text("NAME")
         ->transform(CLI::CheckedTransformer(

@@ -211,7 +211,12 @@ class Cli(CliCase):
         (answer,) = self.lines("classify", out, stdin="the dog sat here")
         self.assertIn("dog", json.dumps(answer))
         examples.write_text("text\tlabel\na\tb\nc\tb\n")
-        self.fails("train-head", self.model, examples, "-o", out, naming=["one class"])
+        self.fails("train-head", self.model, examples, "-o", out, naming=["trained", "--force"], code=2)
+        self.fails("train-head", self.model, examples, "-o", out, "--force", naming=["one class"])
+        self.lines("classify", out, stdin="the dog sat here")
+        examples = self.path / "examples.jsonl"
+        examples.write_text('{"text": "a", "label": "b"}\n{"text": 5, "label": "b"}\n')
+        self.fails("train-head", self.model, examples, "-o", self.path / "none", naming=["examples.jsonl:2"])
 
     def test_explains(self):
         page = self.path / "page.html"
@@ -371,7 +376,19 @@ class Cli(CliCase):
         (other,) = self.lines("next-sentence", self.head("pretraining"), stdin="\t".join(case["pair"]))
         self.assertEqual(other["is_next"], record["is_next"])
         self.assertEqual(other["text"], case["pair"][0])
-        self.fails("next-sentence", self.head("pretraining"), stdin="a\tb\nno tab", naming=["text 1", "text_pair"])
+        self.fails("next-sentence", self.head("pretraining"), stdin="a\tb\nno tab", naming=["input:2", "text_pair"])
+
+    def test_names_the_line_of_a_text_without_an_answer(self):
+        texts = self.path / "masks.txt"
+        texts.write_text("".join("the dog\n" if i == 2100 else "the [MASK] sat\n" for i in range(2101)))
+        model = self.head("masked_lm")
+        result = run("fill-mask", model, texts)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("masks.txt:2101", result.stderr.decode())
+        result = run("fill-mask", model, texts, "--on-error", "skip")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn(b"1 record skipped", result.stderr)
+        self.assertEqual(result.stdout.decode(), self.ok("fill-mask", model, stdin="the [MASK] sat\n" * 2100))
 
     def test_answers(self):
         case = self.golden_cases("question_answering")[1]
@@ -403,6 +420,9 @@ class Cli(CliCase):
         (model / "config.json").write_text(json.dumps({**config, **case["config"]}))
         (record,) = self.lines("classify", model, "--labels", ",".join(case["candidates"]), stdin=case["text"])
         self.assertEqual([l["label"] for l in record["labels"]], case["labels"])
+        text = self.path / "article.txt"
+        text.write_text(case["text"])
+        self.assertEqual(self.lines("classify", model, "--labels", ",".join(case["candidates"]), text), [record])
 
     def test_finds_entities(self):
         case = next(c for c in self.golden_cases("token_classifier") if c["aggregation"] == "first")
@@ -506,6 +526,23 @@ class Cli(CliCase):
         for command in ("embed", "tokenize", "inspect"):
             self.fails(command, self.path / "nowhere", stdin="a", naming=["nowhere"])
         self.fails("similarity", self.path / "nowhere", "a", "b", naming=["nowhere"])
+        self.fails("embed", self.model, "two\nlines \x1b]0;x\x07", naming=["two lines", "lines  ]0;x "])
+
+    def test_closed_standard_streams(self):
+        out = self.path / "closed.npy"
+        texts = self.path / "some.jsonl"
+        texts.write_text('{"text": "the dog"}\nbroken\n')
+
+        def closed(stream, *arguments):
+            command = [BINARY, "embed", self.model, *arguments, "-o", out]
+            return subprocess.run(["sh", "-c", f'exec "$@" {stream}', "sh", *map(str, command)], capture_output=True)
+
+        self.assertEqual(closed("2>&-", texts, "--on-error", "skip").returncode, 0)
+        self.assertEqual(len(read_npy(out)), 1)
+        out.unlink()
+        self.assertEqual(closed("<&-").returncode, 1)
+        self.assertEqual(closed("<&- 2>&-").returncode, 1)
+        self.assertFalse(out.exists())
 
     @unittest.skipUnless(os.environ.get("BERT_TEST_MODEL_DIR"), "needs the real model")
     def test_the_real_model_equals_sentence_transformers(self):

@@ -118,6 +118,10 @@ class Corpora(unittest.TestCase):
         bad.write_text("")
         self.fails(1, bad, naming=["bad.csv", "empty"])
         self.fails(1, self.path, naming=[str(self.path), "folder"])
+        bad.write_text("id,text,text\n1,a,b\n")
+        self.fails(1, bad, naming=["bad.csv:1", 'two columns "text"'])
+        bad.write_text("text,,\na,,\n")  # as spreadsheets fill up rows
+        self.ok(bad)
 
     def test_other_commands_read_the_same(self):
         (self.path / "a.csv").write_text('n,text\n1,"the dog"\n')
@@ -214,6 +218,24 @@ class Corpora(unittest.TestCase):
         self.ok("-o", out, "--force", stdin="the dog")
         self.assertEqual(len(read_rows(out)), 1)
         self.assertEqual(self.leftovers(), [])
+
+    def test_takes_no_file_of_others(self):
+        part = self.path / "new.npy.part"
+        part.write_bytes(b"mine")
+        self.fails(2, "-o", self.path / "new.npy", stdin="the dog", naming=["new.npy.part", "--force"])
+        self.fails(2, part, "-o", self.path / "new.npy", naming=["new.npy.part", "--force"])
+        self.assertEqual(part.read_bytes(), b"mine")
+        out = self.path / "late.npy"
+        process = subprocess.Popen(self.command("-o", out), stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        while not Path(str(out) + ".state").exists() and process.poll() is None:
+            time.sleep(0.005)
+        out.write_bytes(b"mine")
+        message = process.communicate(b"the dog\n", timeout=60)[1]
+        self.assertEqual((process.returncode, out.read_bytes()), (2, b"mine"), message)
+        self.assertIn(b"late.npy", message)
+        out.unlink()
+        self.ok("-o", out, stdin="the dog\n")
+        self.assertEqual(len(read_rows(out)), 1)
 
     def interrupted(self, corpus, out, signal_number=signal.SIGINT, *arguments):
         """Ends a run after its first rows were saved, and returns its code and the saved state."""
