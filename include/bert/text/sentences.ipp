@@ -139,7 +139,7 @@ public:
                 const std::size_t run = at;
                 bool full = false;
                 while (at < characters_.size() && (is_full_terminator(code(at)) || is_spaced_terminator(code(at)))) {
-                    full = full || is_full_terminator(code(at++));
+                    full |= is_full_terminator(code(at++));
                 }
                 const std::size_t marks = at;
                 while (at < characters_.size() && is_closer(code(at))) ++at;

@@ -49,6 +49,11 @@ TEST(Sentences, EndAtMarksBeforeSpace) {
     expect_sentences("no mark at all");
 }
 
+TEST(Sentences, EndBehindAllMarksThatStandTogether) {
+    expect_sentences("\u597d\uff01\uff01 | \u771f\u7684\uff1f\uff01 | \u662f\u3002\u3002");
+    expect_sentences("\u0939\u093e\u0901\u0964\u0964 | Yes\uff01! | No!\uff01");
+}
+
 TEST(Sentences, OfNothing) {
     EXPECT_TRUE(split("").empty());
     EXPECT_TRUE(split(" \n\t\xC2\xA0 \n\n").empty());
