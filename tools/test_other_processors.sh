@@ -32,6 +32,8 @@ compile_tests() {
 
 compile_tests aarch64-linux-gnu-g++ arm64
 qemu-aarch64 -cpu max "$build/arm64" --gtest_brief=1  # all tables
+compile aarch64-linux-gnu-g++ chosen-neoverse -mcpu=neoverse-v1 "$root/tests/emulated/chosen_kernels.cpp"  # regions of less
+qemu-aarch64 -cpu max "$build/chosen-neoverse" >/dev/null
 qemu-aarch64 -cpu cortex-a53 "$build/arm64" --gtest_brief=1 --gtest_filter='Available/Kernels*'
 compile aarch64-linux-gnu-g++ chosen-arm64 "$root/tests/emulated/chosen_kernels.cpp"
 while read -r processor expected; do

@@ -4,6 +4,7 @@
 #include <bert/core/buffer.hpp>
 #include <bert/core/thread_pool.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <exception>
 #include <memory>
@@ -21,12 +22,21 @@ public:
     explicit WorkspacePool(unsigned threads, const std::optional<Executor>& executor = std::nullopt)
         : threads_(executor ? ThreadPool(*executor) : ThreadPool(threads)) {}
 
+    WorkspacePool(const WorkspacePool&) = delete;
+    WorkspacePool& operator=(const WorkspacePool&) = delete;
+
+    ~WorkspacePool() {
+        const Idle* const idle = idle_.load(std::memory_order_acquire);
+        if (idle && idle->forks == detail::fork_count()) delete idle;
+    }
+
     ThreadPool& threads() noexcept { return threads_; }  ///< those that all workspaces share
 
     /// Frees the memory of all workspaces that are not on loan.
     void shrink() {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        idle_.clear();
+        Idle& idle = own_idle();
+        const std::lock_guard<std::mutex> lock(idle.mutex);
+        idle.workspaces.clear();
     }
 
     /// A workspace on loan until the end of the scope.
@@ -34,20 +44,22 @@ public:
     public:
         /// Takes a workspace that nobody uses, or makes one.
         explicit Loan(WorkspacePool& pool) : pool_(pool) {
-            const std::lock_guard<std::mutex> lock(pool_.mutex_);
-            if (pool_.idle_.empty()) {
+            Idle& idle = pool_.own_idle();
+            const std::lock_guard<std::mutex> lock(idle.mutex);
+            if (idle.workspaces.empty()) {
                 workspace_ = std::make_unique<Workspace>(&pool_.threads_);
             } else {
-                workspace_ = std::move(pool_.idle_.back());
-                pool_.idle_.pop_back();
+                workspace_ = std::move(idle.workspaces.back());
+                idle.workspaces.pop_back();
             }
         }
         Loan(const Loan&) = delete;
         Loan& operator=(const Loan&) = delete;
         ~Loan() {
             try {
-                const std::lock_guard<std::mutex> lock(pool_.mutex_);
-                pool_.idle_.push_back(std::move(workspace_));
+                Idle& idle = pool_.own_idle();
+                const std::lock_guard<std::mutex> lock(idle.mutex);
+                idle.workspaces.push_back(std::move(workspace_));
             } catch (const std::exception&) {
                 // Without memory to keep it, the workspace is freed and the next call makes its own.
             }
@@ -61,9 +73,24 @@ public:
     };
 
 private:
+    /// What nobody uses, in one process.
+    struct Idle {
+        const std::size_t forks = detail::fork_count();
+        std::mutex mutex;  // guards what follows
+        std::vector<std::unique_ptr<Workspace>> workspaces;
+    };
+
+    /// See ThreadPool::own_crew(): what a fork left behind may be locked by a thread that is not here.
+    Idle& own_idle() {
+        Idle* known = idle_.load(std::memory_order_acquire);
+        if (known && known->forks == detail::fork_count()) return *known;
+        auto fresh = std::make_unique<Idle>();
+        if (idle_.compare_exchange_strong(known, fresh.get(), std::memory_order_acq_rel)) return *fresh.release();
+        return *known;
+    }
+
     ThreadPool threads_;
-    std::mutex mutex_;  // guards what follows
-    std::vector<std::unique_ptr<Workspace>> idle_;
+    std::atomic<Idle*> idle_{nullptr};
 };
 
 BERT_NAMESPACE_END

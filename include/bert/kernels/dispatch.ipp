@@ -18,8 +18,10 @@
 #include <bert/kernels/scalar.hpp>
 #include <bert/kernels/sse2.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 BERT_NAMESPACE_BEGIN
@@ -91,11 +93,24 @@ inline bool agree(const KernelTable<float>& amx, const KernelTable<float>& avx51
 
 BERT_INLINE std::vector<const KernelTable<float>*> available_float_kernels() {
     std::vector<const KernelTable<float>*> tables;
-    static const CpuFeatures cpu = detect_cpu();  // asking takes long in virtual machines
+    // Asking takes long in virtual machines. No static of a function that waits for its first caller: a process may
+    // fork meanwhile, and the child would wait for a thread that it does not have.
+    static std::atomic<const CpuFeatures*> known{nullptr};
+    const CpuFeatures* detected = known.load(std::memory_order_acquire);
+    if (!detected) {
+        auto fresh = std::make_unique<const CpuFeatures>(detect_cpu());
+        if (known.compare_exchange_strong(detected, fresh.get(), std::memory_order_acq_rel)) detected = fresh.release();
+    }
+    const CpuFeatures& cpu = *detected;
 #if defined(BERT_X86)
 #if defined(BERT_AMX)
-    static const bool amx = cpu.amx && agree(avx512_amx::table, avx512_bf16::table);
-    if (amx) tables.push_back(&avx512_amx::table);
+    static std::atomic<int> amx{-1};
+    int usable = amx.load(std::memory_order_relaxed);
+    if (usable < 0) {
+        usable = cpu.amx && agree(avx512_amx::table, avx512_bf16::table) ? 1 : 0;
+        amx.store(usable, std::memory_order_relaxed);
+    }
+    if (usable != 0) tables.push_back(&avx512_amx::table);
 #endif
     const bool pairs = cpu.avx512_vnni && cpu.avx512_bf16;
     if (pairs && !cpu.slow_bf16) tables.push_back(&avx512_bf16::table);

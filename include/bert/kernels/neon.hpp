@@ -14,7 +14,7 @@
 #include <arm_neon.h>
 
 // NEON is part of every 64-bit ARM; the region is for its optimisation level.
-BERT_TARGET_BEGIN(BERT_ARM_TARGET("+simd", "neon"))
+BERT_TARGET_BEGIN(BERT_ARM_TARGET("+nothing+simd", "neon"))
 BERT_NAMESPACE_BEGIN
 
 namespace neon {

@@ -63,12 +63,14 @@ inline void rows(const float* weights, std::ptrdiff_t count, std::ptrdiff_t feat
             float block[int8_block];
             for (std::ptrdiff_t k = 0; k < size; ++k) block[k] = weights[first + k];
             for (std::ptrdiff_t k = size; k < int8_block; ++k) block[k] = 0.0f;
-            const float scale = scale_of(block);
-            const float divisor = scale > 0.0f ? scale : 1.0f;
+            const float largest_scale = scale_of(block);
+            // A denormal scale is too coarse for neighbours to add up to 128 at most: such weights are as good as 0.
+            const bool is_nothing = largest_scale < 1e-37f;
+            const float divisor = is_nothing ? 1.0f : largest_scale;
             for (std::ptrdiff_t k = 0; k < size; ++k) {
                 values[first + k] = static_cast<std::int8_t>(nearest(block[k] / divisor));
             }
-            *scales++ = scale;
+            *scales++ = is_nothing ? 0.0f : largest_scale;
         }
         weights += features;
         values += features;

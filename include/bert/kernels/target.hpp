@@ -63,6 +63,11 @@
 #define BERT_ARM_TARGETS (__GNUC__ >= 10)
 #endif
 
+// g++ inlines nothing into a region that was compiled for more than the region is, as -march may ask for: regions of
+// ARM begin with the least there is.
+#if defined(BERT_ARM64)
+BERT_TARGET_BEGIN(BERT_ARM_TARGET("+nothing+simd", "neon"))
+#endif
 BERT_NAMESPACE_BEGIN
 
 namespace detail {
@@ -98,3 +103,6 @@ struct NoSession {};
 }  // namespace detail
 
 BERT_NAMESPACE_END
+#if defined(BERT_ARM64)
+BERT_TARGET_END
+#endif

@@ -51,6 +51,10 @@ void DecoderModel<W>::forward(const DecoderBatch<Scalar>& batch, Rows<Scalar> x,
     if (!batch.texts.attention_mask.empty()) {
         detail::fail(ErrorKind::input, "DecoderModel: sequences are given without padding and attention_mask");
     }
+    if (x.rows() != batch.texts.tokens() || x.cols() != config_.hidden_size) {
+        detail::fail(ErrorKind::shape, "DecoderModel: ", batch.texts.tokens(), " tokens of ", config_.hidden_size,
+                     " features need such a matrix, given ", x.rows(), " x ", x.cols());
+    }
     embeddings_.forward(batch.texts, x, workspace, &first_positions);
     decoder_.forward(x, batch, workspace, hidden_states);
     detail::check_hidden_states<Scalar>(x, batch.texts);

@@ -64,9 +64,10 @@ public:
 
 private:
     void check(const Rows<Scalar>& x, const DecoderBatch<Scalar>& batch) const {
+        if (batch.texts.offsets.empty()) detail::fail(ErrorKind::shape, "Decoder: a batch without offsets");
         const auto sequences = static_cast<std::size_t>(batch.texts.texts());
-        if (batch.texts.offsets.empty() || x.rows() != batch.texts.offsets.back() || x.cols() != hidden_size() ||
-            batch.caches.size() != sequences || batch.sources.size() != (has_cross_attention() ? sequences : 0)) {
+        if (x.rows() != batch.texts.offsets.back() || x.cols() != hidden_size() || batch.caches.size() != sequences ||
+            batch.sources.size() != (has_cross_attention() ? sequences : 0)) {
             detail::fail(ErrorKind::shape, "Decoder", has_cross_attention() ? " with cross attention" : "", ": ",
                          x.rows(), " x ", x.cols(), " features for ", batch.texts.offsets.back(), " tokens of ",
                          sequences, " sequences with ", batch.caches.size(), " caches and ", batch.sources.size(),

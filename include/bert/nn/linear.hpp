@@ -102,8 +102,14 @@ public:
     /// Several matrices one below the other, as for the one product that gives queries, keys and values.
     Linear(const std::vector<WeightRows>& weights, const Eigen::Ref<const Vector<Scalar>>& bias,
            const KernelTable<Scalar>& kernels, Arena& arena)
-        : kernels_(&kernels), in_features_(weights.front().cols()), out_features_(0) {
-        for (const WeightRows& weight : weights) out_features_ += weight.rows();
+        : kernels_(&kernels), in_features_(weights.empty() ? 0 : weights.front().cols()), out_features_(0) {
+        for (const WeightRows& weight : weights) {
+            if (weight.cols() != in_features_) {
+                detail::fail(ErrorKind::shape, "Linear: weights of ", in_features_, " and of ", weight.cols(),
+                             " columns side by side");
+            }
+            out_features_ += weight.rows();
+        }
         W* const packed = take_memory(bias, arena);
         const auto is_whole = [this](const WeightRows& weight) {
             return weight.outerStride() == in_features_ && fills_panels(weight.rows());
@@ -169,6 +175,10 @@ private:
 
     /// Takes the memory of weights and bias, and fills that of the bias. Errors: shape.
     W* take_memory(const Eigen::Ref<const Vector<Scalar>>& bias, Arena& arena) {
+        if (in_features_ < 1 || out_features_ < 1) {
+            detail::fail(ErrorKind::shape, "Linear ", in_features_, " -> ", out_features_,
+                         ": there is nothing to compute");
+        }
         if (bias.size() != 0 && bias.size() != out_features_) {
             detail::fail(ErrorKind::shape, "Linear: a weight of ", out_features_, " x ", in_features_,
                          " needs a bias of ", out_features_, " values, given ", bias.size());

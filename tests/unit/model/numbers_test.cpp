@@ -135,6 +135,18 @@ TEST(Numbers, DenormalWeightsArePackedWithoutOverflow) {
     });
 }
 
+TEST(Numbers, QuantisedWeightsFitWhateverTheirSize) {
+    for (int units = 1; units < 2000; ++units) {
+        std::vector<float> block(static_cast<std::size_t>(bert::int8_block),
+                                 std::ldexp(static_cast<float>(units), -149));
+        std::vector<std::int8_t> values(block.size());
+        float scale = -1;
+        bert::quantize_int8(block.data(), 1, bert::int8_block, values.data(), &scale);
+        ASSERT_TRUE(bert::fits_int8(values.data(), 1, bert::int8_block)) << units;
+        ASSERT_LE(std::abs(scale * static_cast<float>(values[0]) - block[0]), 1e-35f) << units;
+    }
+}
+
 #if defined(__SSE2__)
 /// Sets control bits of the floating-point unit for its life.
 class ControlBits {

@@ -115,6 +115,23 @@ TEST_P(GoldenDecoder, HiddenStatesAndLogitsEqualPyTorch) {
     EXPECT_LE(deviation(run(open<double>(GetParam()), texts), golden), 1e-5);
 }
 
+TEST(Decoder, RefusesMatricesAndBatchesThatDoNotFit) {
+    const auto model = open<float>("causal_lm", "scalar");
+    const Index hidden = model.config().hidden_size;
+    const std::vector<std::int32_t> ids = {3, 4, 5, 6};
+    bert::Workspace workspace;
+    KeyValueCache<float> cache = model.decoder().make_cache(40);
+    DecoderBatch<float> batch;
+    batch.add(ids.data(), ids.size(), cache);
+    for (const auto& [rows, cols] : {std::pair<Index, Index>(2, hidden), std::pair<Index, Index>(4, hidden - 1)}) {
+        bert::RowMatrix<float> x(rows, cols);
+        expect_error(bert::ErrorKind::shape, {"4 tokens"}, [&] { model.forward(batch, x, workspace); });
+    }
+    batch.texts.offsets.clear();
+    bert::RowMatrix<float> none(0, hidden);
+    expect_error(bert::ErrorKind::shape, {"offsets"}, [&] { model.decoder().forward(none, batch, workspace); });
+}
+
 INSTANTIATE_TEST_SUITE_P(All, GoldenDecoder, testing::Values("causal_lm", "causal_lm_untied", "bert_generation"),
                          [](const testing::TestParamInfo<const char*>& info) { return std::string(info.param); });
 
