@@ -170,7 +170,7 @@ def write_tokenizers():
     content["padding"] = {"strategy": {"Fixed": 32}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"}  # fmt: skip
     del content["model"]["type"]
     path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-    (path.parent / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False, "model_max_length": 512}))
+    (path.parent / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": True, "model_max_length": 512}))
     (path.parent / "vocab.txt").write_text("[UNK]\nnot\nthis\n")
     content = json.loads((FOLDERS / "no_decoder" / "tokenizer.json").read_text(encoding="utf-8"))
     content["decoder"] = None

@@ -9,8 +9,9 @@
 BERT_NAMESPACE_BEGIN
 
 /// Reads the tokenizer of a model, of one tokenizer.json, or of one vocabulary (a file whose name ends in ".txt"). In a
-/// folder tokenizer.json decides everything but the names of special tokens and the maximal length, which
-/// only tokenizer_config.json and special_tokens_map.json know; without it the result is what transformers'
+/// folder tokenizer.json decides everything but the names of special tokens and the maximal length, which only
+/// tokenizer_config.json and special_tokens_map.json know, and but what tokenizer_config.json says of normalizing where
+/// it gives do_lower_case and names BertTokenizer, or no class. Without tokenizer.json the result is what transformers'
 /// BertTokenizer makes of vocab.txt. Errors: file, format, vocabulary, unsupported.
 TokenizerConfig load_tokenizer_config(const ModelPath& path);
 

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -121,6 +122,12 @@ public:
 
     /// What transformers' BertTokenizer makes of a vocabulary without tokenizer.json.
     void complete(TokenizerConfig& config, const std::filesystem::path& vocabulary) const {
+        const auto kind = get_string(settings_.json, "tokenizer_class", settings_.path).value_or("BertTokenizer");
+        if (kind.find("Japanese") != std::string::npos || find(settings_.json, "word_tokenizer_type") ||
+            find(settings_.json, "subword_tokenizer_type")) {
+            fail(ErrorKind::unsupported, settings_.path,
+                 ": the tokenizer cuts words as Japanese dictionaries do; supported are those of BertTokenizer");
+        }
         const auto flag = [&](const char* key) { return get_bool(settings_.json, key, settings_.path); };
         config.unk_token = name("unk_token", config.unk_token);
         config.normalizer.clean_text = true;
@@ -131,6 +138,21 @@ public:
         add_tokens(config);
         set_bert_templates(config, config.cls_token, id_of(config.cls_token, config, vocabulary), config.sep_token,
                            id_of(config.sep_token, config, vocabulary));
+    }
+
+    /// BertTokenizer and BertTokenizerFast normalize as tokenizer_config.json says, also where tokenizer.json says
+    /// otherwise.
+    void override_flags(TokenizerConfig& config) const {
+        const auto flag = [&](const char* key) { return get_bool(settings_.json, key, settings_.path); };
+        const auto type = get_string(settings_.json, "tokenizer_class", settings_.path);
+        const auto lower = flag("do_lower_case");
+        NormalizerConfig& normalizer = config.normalizer;
+        const bool is_bert = normalizer.clean_text && !normalizer.lowercase_first && !normalizer.strip_marks;
+        if (!lower || !is_bert || (type && *type != "BertTokenizer" && *type != "BertTokenizerFast")) return;
+        normalizer.lowercase = *lower;
+        normalizer.handle_chinese_chars = flag("tokenize_chinese_chars").value_or(true);
+        normalizer.strip_nonspacing_marks = flag("strip_accents").value_or(*lower);
+        normalizer.decompose = normalizer.strip_nonspacing_marks;
     }
 
 private:
@@ -153,10 +175,13 @@ private:
         if (is_there(path)) file.json = read_json_object(path);
     }
 
-    /// The value of a special token and the file it stands in; null where no file names it.
+    /// The value of a special token and the file it stands in; null where a file says so, which then is no file's
+    /// default either, and both null where no file names it.
     std::pair<const Json*, const File*> value(const char* key) const {
-        if (const Json* found = find(names_.json, key)) return {found, &names_};
-        return {find(settings_.json, key), &settings_};
+        for (const File* file : {&names_, &settings_}) {
+            if (file->json.contains(key)) return {find(file->json, key), file};
+        }
+        return {nullptr, nullptr};
     }
 
     std::string name(const char* key, const std::string& fallback) const {
@@ -190,18 +215,30 @@ private:
                 numbered.emplace_back(std::stoi(it.key()), read_added_token(it.value(), {}, settings_.path));
             }
         }
-        std::vector<AddedToken> named, written;
+        std::vector<AddedToken> named;
+        std::set<std::string> special;  // of the tokens of added_tokens.json
         for (const auto& [key, fallback] : named_tokens) {
             const auto [json, file] = value(key);
-            if (json) written.push_back(token(*json, file == &names_, file->path));
-            if (json) named.push_back(written.back());
-            else if (*fallback) named.push_back({fallback, false, false, false, false, true});
+            if (json) {
+                named.push_back(token(*json, true, file->path));
+                if (json->is_object() && !find(*json, "normalized")) named.back().normalized = false;
+                // The reference does not look into the objects of tokenizer_config.json here.
+                if (json->is_string() || file == &names_) special.insert(named.back().content);
+            } else if (!file && *fallback) {
+                named.push_back({fallback, false, false, false, false, true});
+            }
+        }
+        // Nor into special_tokens_map.json for additional_special_tokens.
+        for (const auto& [file, key] : extra_places()) {
+            if (file == &names_ && std::string_view(key) == "additional_special_tokens") continue;
+            for (const Json* item : extra_list(*file, key)) {
+                if (item->is_string() || file == &names_) special.insert(token(*item, true, file->path).content);
+            }
         }
         for (auto it = added_.json.begin(); it != added_.json.end(); ++it) {
             AddedToken added;
             added.content = it.key();
-            added.special =
-                std::any_of(written.begin(), written.end(), [&](const AddedToken& t) { return t.content == it.key(); });
+            added.special = special.count(it.key()) != 0;
             added.normalized = !added.special;
             numbered.emplace_back(read_id(it.value(), it.key(), added_.path), std::move(added));
         }
@@ -211,33 +248,66 @@ private:
 
         std::map<std::string, std::size_t> known;
         for (std::size_t i = 0; i < tokens.size(); ++i) known.emplace(tokens[i].content, i);
-        const auto add = [&](AddedToken added) {
+        const std::size_t listed = tokens.size();
+        const auto add = [&](AddedToken added, bool is_named) {
             const auto [place, is_new] = known.emplace(added.content, tokens.size());
-            // A token that is listed already counts as special once a special name points at it.
-            if (is_new) tokens.push_back(std::move(added));
-            else tokens[place->second].special = tokens[place->second].special || added.special;
+            if (is_new) {
+                tokens.push_back(std::move(added));
+                return;
+            }
+            AddedToken& old = tokens[place->second];
+            // A token that is listed already counts as special once a special name points at it; of others the last
+            // counts.
+            if (place->second < listed) {
+                old.special = old.special || is_named;
+            } else {
+                added.special = added.special || old.special;
+                old = std::move(added);
+            }
         };
         for (AddedToken& added : named) {
             added.special = true;
-            add(std::move(added));
+            add(std::move(added), true);
         }
-        for (AddedToken& added : extra_tokens()) add(std::move(added));
+        // Extra tokens with a name of their own, then those without.
+        for (const File* file : {&settings_, &names_}) {
+            if (const Json* extra = find(file->json, "extra_special_tokens"); extra && extra->is_object()) {
+                for (const Json& item : *extra) {
+                    AddedToken added = token(item, true, file->path);
+                    added.special = true;
+                    add(std::move(added), true);
+                }
+            }
+        }
+        for (const auto& [file, key] : extra_places()) {
+            for (const Json* item : extra_list(*file, key)) add(token(*item, file == &names_, file->path), false);
+        }
     }
 
-    /// The special tokens that have no name of their own.
-    std::vector<AddedToken> extra_tokens() const {
-        std::vector<AddedToken> result;
-        const auto append = [&](const File& file, const char* key) {
-            if (!find(file.json, key)) return;
-            for (const Json& item : require(file.json, key, Json::value_t::array, file.path)) {
-                result.push_back(token(item, &file == &names_, file.path));
-            }
-        };
-        append(settings_, "extra_special_tokens");
-        if (result.empty()) append(settings_, "additional_special_tokens");
-        append(names_, "extra_special_tokens");
-        if (result.empty()) append(names_, "additional_special_tokens");
+    /// Where special tokens stand that have no name of their own.
+    std::vector<std::pair<const File*, const char*>> extra_places() const {
+        constexpr const char *extra = "extra_special_tokens", *additional = "additional_special_tokens";
+        std::vector<std::pair<const File*, const char*>> result = {{&settings_, extra}, {&names_, extra}};
+        if (extra_list(settings_, extra).empty()) result[0].second = additional;
+        // The older key of special_tokens_map.json counts where no other file, and no newer key, has a say.
+        const bool settled = settings_.json.contains(additional) || extra_array(settings_) || extra_array(names_);
+        if (!settled) result[1].second = additional;
         return result;
+    }
+
+    static bool extra_array(const File& file) {
+        const auto extra = file.json.find("extra_special_tokens");
+        return extra != file.json.end() && !extra->is_object();
+    }
+
+    /// A list of special tokens. An object, as transformers 4.47 to 4.57 write it even where it is empty, gives names
+    /// to its tokens.
+    static std::vector<const Json*> extra_list(const File& file, const char* key) {
+        const Json* list = find(file.json, key);
+        if (!list || (list->is_object() && std::string_view(key) == "extra_special_tokens")) return {};
+        std::vector<const Json*> items;
+        for (const Json& item : require(file.json, key, Json::value_t::array, file.path)) items.push_back(&item);
+        return items;
     }
 
     /// Id of a token that the template needs. The entries are sorted by token.
@@ -268,6 +338,7 @@ BERT_INLINE TokenizerConfig load_tokenizer_config(const ModelPath& path) {
     folder.read_names(config);
     if (is_folder && detail::is_there(path / "tokenizer.json")) {
         detail::read_tokenizer_json(path / "tokenizer.json", config);
+        folder.override_flags(config);
     } else if (!is_folder || detail::is_there(path / "vocab.txt")) {
         const ModelPath vocabulary = is_folder ? path / "vocab.txt" : path;
         detail::read_vocabulary_text(vocabulary, config);

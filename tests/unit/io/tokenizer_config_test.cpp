@@ -201,6 +201,24 @@ TEST(TokenizerConfig, SettingsBesideAVocabularyCount) {
     EXPECT_EQ(config.model_max_length, 64u);
     EXPECT_TRUE(load_with(R"({"do_lower_case": false, "strip_accents": true})").normalizer.decompose);
 
+    const auto added = [&](const char* settings) {
+        std::vector<std::string> names;
+        for (const auto& token : load_with(settings).added_tokens) names.push_back(token.content);
+        return names;
+    };
+    const std::vector<std::string> usual = added("{}");
+    EXPECT_EQ(added(R"({"extra_special_tokens": {}})"), usual);
+    EXPECT_EQ(added(R"({"mask_token": null})").size() + 1, usual.size());
+    for (const char* settings :
+         {R"({"extra_special_tokens": {"image": "<s>"}})", R"({"extra_special_tokens": ["<s>"]})",
+          R"({"extra_special_tokens": {}, "additional_special_tokens": ["<s>"]})"}) {
+        std::vector<std::string> names = added(settings);
+        EXPECT_EQ(std::count(names.begin(), names.end(), "<s>"), 1) << settings;
+        EXPECT_EQ(names.size(), usual.size() + 1) << settings;
+    }
+    expect_error(ErrorKind::unsupported, {"tokenizer_config.json", "Japanese"},
+                 [&] { load_with(R"({"word_tokenizer_type": "mecab"})"); });
+
     expect_error(ErrorKind::vocabulary, {"vocab.txt", "<eos>"}, [&] { load_with(R"({"sep_token": "<eos>"})"); });
     expect_error(ErrorKind::format, {"tokenizer_config.json", "do_lower_case"},
                  [&] { load_with(R"({"do_lower_case": 1})"); });
@@ -212,17 +230,21 @@ TEST(TokenizerConfig, SettingsBesideAVocabularyCount) {
     expect_error(ErrorKind::format, {"tokenizer_config.json"}, [&] { load_with("{"); });
 }
 
-TEST(TokenizerConfig, TokenizerJsonOverridesTheFilesBesideIt) {
+TEST(TokenizerConfig, TokenizerJsonOverridesTheFilesBesideItButForFlags) {
     const TempFolder folder;
     write_json(folder.path() / "tokenizer.json", bert_json());
     write_bytes(folder.path() / "vocab.txt", "not\nthis\n");
     write_bytes(folder.path() / "tokenizer_config.json",
                 R"({"do_lower_case": false, "mask_token": "<mask>", "model_max_length": 1e30})");
     const TokenizerConfig config = load_tokenizer_config(folder.path());
-    EXPECT_TRUE(config.normalizer.lowercase);
+    EXPECT_FALSE(config.normalizer.lowercase || config.normalizer.strip_nonspacing_marks);
     EXPECT_EQ(config.vocabulary.size(), 5u);
     EXPECT_EQ(config.mask_token, "<mask>");
     EXPECT_FALSE(config.model_max_length.has_value());
+    // Tokenizers of other classes are what tokenizer.json says.
+    write_bytes(folder.path() / "tokenizer_config.json",
+                R"({"do_lower_case": false, "tokenizer_class": "PreTrainedTokenizerFast"})");
+    EXPECT_TRUE(load_tokenizer_config(folder.path()).normalizer.lowercase);
 }
 
 }  // namespace
