@@ -632,7 +632,8 @@ def add_shard_cases():
         case(f"shards.path_{label}", shard_path(path), FORMAT, INDEX, "leaves")
     case("shards.path_empty", shard_path(""), FILE)
     case("shards.path_dot", shard_path("."), FILE)
-    case("shards.path_long", shard_path("x" * 5000), FILE)
+    case("shards.path_long", shard_path("x" * 5000), FORMAT, INDEX, "5000 bytes")
+    case("shards.path_spelled_often", shards(lambda i: i["weight_map"].update({f"n{k}": "./" * k + "a.safetensors" for k in range(2000)})), FORMAT, INDEX)
     case("shards.path_backslashes", shard_path("..\\outside.safetensors"), FILE, "outside.safetensors")
     case("shards.path_here", shard_path("./a.safetensors"), None)
     case("shards.path_same_name_elsewhere", both(
@@ -686,7 +687,8 @@ def add_module_cases():
     case("modules.path_absolute", module(2, "path", "/etc"), FORMAT, MODULES, "/etc")
     case("modules.path_zero_byte", module(2, "path", "2_Dense\0"), FORMAT, MODULES, "leaves")
     case("modules.path_missing", module(1, "path", None), None)  # the pooling's settings are then those of config.json
-    case("modules.path_long", module(1, "path", "x" * 5000), FILE)
+    case("modules.path_long", module(1, "path", "x" * 5000), FORMAT, MODULES, "5000 bytes")
+    case("modules.dense_again", lambda f: write_json(f / MODULES, read_json(f / MODULES) + read_json(f / MODULES)[2:3] * 5000), UNSUPPORTED, MODULES, "2_Dense")
     case("modules.transformer_path_climbs", module(0, "path", ".."), FORMAT, MODULES, "leaves")
     case("modules.transformer_path_missing", module(0, "path", "0_Transformer"), FILE, "0_Transformer")
     case("modules.pooling_folder_missing", remove("1_Pooling"), FILE, "1_Pooling")
@@ -701,7 +703,7 @@ def add_module_cases():
     case("pooling.mode_number", put(POOLING, "pooling_mode", 1), FORMAT, POOLING, "pooling_mode")
     case("pooling.modes_with_number", put(POOLING, "pooling_mode", ["cls", 1]), FORMAT, POOLING, "pooling_mode")
     case("pooling.modes_empty", put(POOLING, "pooling_mode", []), None)
-    case("pooling.modes_thousands", put(POOLING, "pooling_mode", ["cls"] * 5000), SHAPE, "in_features")
+    case("pooling.modes_thousands", put(POOLING, "pooling_mode", ["cls"] * 5000), UNSUPPORTED, POOLING, "5000")
     case("pooling.legacy_mode_text", write(POOLING, '{"pooling_mode_cls_token": "yes"}'), FORMAT, POOLING, "yes")
     case("pooling.for_another_size", put(POOLING, "embedding_dimension", 768), SHAPE, "768", "24")
     wrong_values(POOLING, "include_prompt", FORMAT, NOT_A_FLAG)
@@ -727,11 +729,14 @@ def add_module_cases():
     case("prompts.list", put(PROMPTS, "prompts", ["query: "]), FORMAT, PROMPTS, "prompts")
     case("prompts.number", put(PROMPTS, "prompts", {"query": 3}), FORMAT, PROMPTS, "prompts")
     case("prompts.default_unknown", put(PROMPTS, "default_prompt_name", "nonsense"), FORMAT, PROMPTS, "nonsense")
+    case("prompts.default_standard", put(PROMPTS, "default_prompt_name", "document"), None)
     case("prompts.similarity_unknown", put(PROMPTS, "similarity_fn_name", "jaccard"), UNSUPPORTED, PROMPTS, "jaccard")
     case("prompts.similarity_number", put(PROMPTS, "similarity_fn_name", 1), FORMAT, PROMPTS, "similarity_fn_name")
     case("prompts.long", both(put(PROMPTS, "prompts", {"query": "word " * 100_000}), put(PROMPTS, "default_prompt_name", "query")), None)
     wrong_values(LIMITS, "max_seq_length", FORMAT, {k: v for k, v in NOT_A_SIZE.items() if k != "beyond_64_bits"})
     case("limits.lower_case_text", put(LIMITS, "do_lower_case", "yes"), FORMAT, LIMITS, "do_lower_case")
+    case("limits.of_the_tokenizer", put(LIMITS, "tokenizer_args", {"do_lower_case": False}), UNSUPPORTED, LIMITS, "do_lower_case")
+    case("limits.of_nothing", put(LIMITS, "tokenizer_args", {"use_fast": True}), None)
     case("limits.list", write(LIMITS, "[]"), FORMAT, LIMITS, "object")
     case("limits.leave_no_room", put(LIMITS, "max_seq_length", 2), INPUT, "max_seq_length")
 
@@ -792,6 +797,9 @@ def add_tokenizer_cases():
     case("tokenizer.template_token_unlisted", template([cls], {}), FORMAT, TOKENIZER, "[CLS]")
     case("tokenizer.template_id_of_nobody", template([cls, text], {"[CLS]": {"id": "[CLS]", "ids": [9999], "tokens": ["[CLS]"]}}), VOCAB, TOKENIZER, "9999")
     case("tokenizer.template_ids_without_tokens", template([cls, text], {"[CLS]": {"id": "[CLS]", "ids": [2, 3], "tokens": ["[CLS]"]}}), FORMAT, TOKENIZER, "[CLS]")
+    case("tokenizer.template_of_many_pieces", template([text] * 20_000), UNSUPPORTED, TOKENIZER, "20000 pieces")
+    many_ids = {"[CLS]": {"id": "[CLS]", "ids": [2] * 50_000, "tokens": [""] * 50_000}}
+    case("tokenizer.template_of_many_ids", template([cls] * 200 + [text], many_ids), FORMAT, TOKENIZER, "special tokens")
     case("tokenizer.template_of_many_tokens", template([cls] * 39 + [text]), None)
     case("tokenizer.template_of_too_many_tokens", template([cls] * 41 + [text]), INPUT, "leave room")
     case("tokenizer.added_object", put(TOKENIZER, "added_tokens", {}), FORMAT, TOKENIZER, "added_tokens")
@@ -882,6 +890,9 @@ def add_head_cases():
     head_case("classifier_turned", "classifier", "text_classifier", "classifier.weight", SHAPE, to=turned)
     head_case("classifier_missing", "classifier", "text_classifier", "classifier.weight", FORMAT, "missing")
     head_case("tokens_missing", "token_classifier", "token_classifier", "classifier.bias", FORMAT, "missing")
+    for base, opener in {"classifier": "text_classifier", "token_classifier": "token_classifier", "cross_encoder": "reranker"}.items():
+        no_outputs = tensors(WEIGHTS, lambda t: t.update({"classifier.weight": ["F32", [0, 24], b""], "classifier.bias": ["F32", [0], b""]}))
+        case(f"heads.{opener}.no_labels", both(put(CONFIG, "id2label", {}), no_outputs), SHAPE, "classifier", opener=opener, base=base)
     case("heads.labels_many", lambda f: put(CONFIG, "id2label", {str(i): "x" for i in range(1000)})(f), SHAPE, "classifier", opener="text_classifier", base="classifier")
     case("heads.problem_unknown", put(CONFIG, "problem_type", "guessing"), UNSUPPORTED, "guessing", opener="text_classifier", base="classifier")
     case("heads.problem_number", put(CONFIG, "problem_type", 3), FORMAT, "problem_type", opener="text_classifier", base="classifier")
@@ -895,6 +906,7 @@ def add_head_cases():
     }.items():
         for label, value in values.items():
             case(f"generation.{key}.{label}", put(generation, key, value), FORMAT, generation, key, opener="causal_lm", base="causal_lm")
+    case("generation.sequences_many", put(generation, "num_return_sequences", 200_000), FORMAT, generation, "num_return_sequences", opener="causal_lm", base="causal_lm")
     case("generation.unknown_setting", put(generation, "sequence_bias", [[[1], 2.0]]), UNSUPPORTED, generation, "sequence_bias", opener="causal_lm", base="causal_lm")
     case("decoder.is_encoder", put(CONFIG, "is_decoder", False), UNSUPPORTED, CONFIG, "is_decoder", opener="causal_lm", base="causal_lm")
     case("decoder.half_missing", drop(CONFIG, "decoder"), FORMAT, CONFIG, "decoder", opener="seq2seq", base="seq2seq")

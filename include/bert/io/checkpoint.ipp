@@ -7,20 +7,28 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 BERT_NAMESPACE_BEGIN
 
 namespace detail {
 
+/// The folder of a tensor of a model file ("" for the model's own), and its name there.
+BERT_INLINE std::pair<std::string_view, std::string_view> split_name(std::string_view name) {
+    const std::size_t slash = name.rfind('/');
+    if (slash == std::string_view::npos) return {{}, name};
+    return {name.substr(0, slash), name.substr(slash + 1)};
+}
+
 BERT_INLINE bool has_weights(const ModelPath& folder) {
     if (!folder.archive()) {
         return is_there(folder / "model.safetensors") || is_there(folder / "model.safetensors.index.json");
     }
     const auto& tensors = folder.archive()->tensors;
-    return std::any_of(tensors.begin(), tensors.end(), [&](const auto& entry) {
-        return std::filesystem::path(entry.first).parent_path() == folder.inside();
-    });
+    return std::any_of(tensors.begin(), tensors.end(),
+                       [&](const auto& entry) { return split_name(entry.first).first == folder.inside(); });
 }
 
 }  // namespace detail
@@ -76,10 +84,10 @@ BERT_INLINE void Checkpoint::add(std::vector<TensorView> tensors) {
 
 BERT_INLINE void Checkpoint::add_part(const ModelArchive& archive, const std::string& inside) {
     for (const auto& [name, tensor] : archive.tensors) {
-        const std::filesystem::path path(name);
-        if (path.parent_path() != inside) continue;
-        TensorView& own = tensors_.emplace(path.filename().string(), tensor).first->second;
-        own.name = path.filename().string();
+        const auto [part, own_name] = detail::split_name(name);
+        if (part != inside) continue;
+        TensorView& own = tensors_.emplace(std::string(own_name), tensor).first->second;
+        own.name = own_name;
     }
     if (tensors_.empty()) detail::fail(ErrorKind::file, folder_, " holds no weights");
 }
@@ -90,12 +98,18 @@ BERT_INLINE void Checkpoint::add_shards(const std::filesystem::path& index, bool
     if (!weight_map || !weight_map->is_object()) {
         detail::fail(ErrorKind::format, index, ": \"weight_map\" should map tensor names to files");
     }
-    std::set<std::string> shards;
+    std::map<std::filesystem::path, std::string> shards;  // by what a name leads to: a file has many names
+    std::set<std::string> names;
     for (const auto& [name, shard] : weight_map->items()) {
         if (!shard.is_string()) detail::wrong_type(index, name.c_str(), "a file name", shard);
-        shards.insert(shard.get<std::string>());
+        const auto& text = shard.get_ref<const std::string&>();
+        if (!names.insert(text).second) continue;
+        const std::filesystem::path file = detail::inside_folder(folder_, text, index);
+        std::error_code ec;
+        const auto target = std::filesystem::canonical(file, ec);
+        shards.emplace(ec ? file : target, text);
     }
-    for (const auto& shard : shards) add(read_safetensors(detail::inside_folder(folder_, shard, index), map).tensors);
+    for (const auto& [file, text] : shards) add(read_safetensors(folder_ / text, map).tensors);
     for (const auto& [name, shard] : weight_map->items()) {
         const TensorView* const tensor = find(name);
         if (!tensor || tensor->path.filename() != std::filesystem::path(shard.get<std::string>()).filename()) {

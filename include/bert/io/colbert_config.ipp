@@ -148,6 +148,7 @@ BERT_INLINE void read_colbert_modules(const ModelPath& folder, ColbertConfig& co
     read_colbert_settings(folder, config);
     read_transformer_settings(config);
     config.projections.emplace();
+    std::set<std::filesystem::path> dense;
     for (std::size_t i = 0; i < modules.size(); ++i) {
         const auto& [type, name, module_folder] = modules[i];
         if ((name == "Transformer") != (i == 0)) {
@@ -155,6 +156,7 @@ BERT_INLINE void read_colbert_modules(const ModelPath& folder, ColbertConfig& co
                  served_by(modules));
         }
         if (name == "Dense") {
+            check_once(module_folder, dense, path);
             config.projections->push_back(read_dense(module_folder, "token_embeddings"));
         } else if (name == "MultiVectorMask") {
             read_mask_module(module_folder, config);

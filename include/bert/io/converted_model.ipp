@@ -114,7 +114,8 @@ BERT_INLINE ModelArchive read_converted_model(const std::filesystem::path& path,
     archive.verification = metadata.optional(detail::ConvertedNames::verification);
     archive.checksum = metadata.optional(detail::ConvertedNames::checksum);
     for (auto& [key, text] : file.metadata) {
-        if (key != "format" && key.rfind("bert.", 0) != 0) archive.files.emplace(key, std::move(text));
+        const bool own = key.rfind("bert.", 0) == 0 && key.find('/') == std::string::npos;
+        if (key != "format" && !own) archive.files.emplace(key, std::move(text));
     }
     for (auto& tensor : file.tensors) {
         if (tensor.name == detail::ConvertedNames::vocabulary) {

@@ -27,7 +27,10 @@ public:
         integer("min_new_tokens", config.min_new_tokens, 0);
         config.do_sample = get_bool(json_, "do_sample", path_);
         integer("num_beams", config.num_beams, 1);
-        integer("num_return_sequences", config.num_return_sequences, 1);
+        constexpr std::int64_t most_sequences = 1024;  // of a file; callers may ask for more
+        if (const auto count = get_integer(json_, "num_return_sequences", path_, 1, most_sequences)) {
+            config.num_return_sequences = static_cast<Index>(*count);
+        }
         config.early_stopping = early_stopping();
         config.length_penalty = get_number(json_, "length_penalty", path_);
         config.use_cache = get_bool(json_, "use_cache", path_);
@@ -145,7 +148,8 @@ BERT_INLINE GenerationConfig load_generation_config(const ModelPath& folder) {
     GenerationConfig config = detail::GenerationConfigReader(json, path).read();
     const detail::Json* const decoder = detail::find(json, "decoder");
     if (!decoder || !decoder->is_object()) return config;
-    return merge(config, detail::GenerationConfigReader(*decoder, path).read());
+    const std::filesystem::path part = path.string() + ", \"decoder\"";
+    return merge(config, detail::GenerationConfigReader(*decoder, part).read());
 }
 
 BERT_NAMESPACE_END

@@ -170,6 +170,7 @@ BERT_INLINE void GgufReader::place_tensors(GgufFile& result) {
     }
     const std::uint64_t begin = (at_ + alignment - 1) / alignment * alignment;
     const std::uint64_t size = begin > file_->size() ? 0 : file_->size() - begin;
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
     for (std::size_t i = 0; i < result.tensors.size(); ++i) {
         TensorView& tensor = result.tensors[i];
         if (offsets_[i] > size || tensor.bytes > size - offsets_[i]) {
@@ -179,6 +180,14 @@ BERT_INLINE void GgufReader::place_tensors(GgufFile& result) {
         tensor.data = file_->data() + begin + offsets_[i];
         tensor.file = file_;
         tensor.path = path_;
+        if (tensor.bytes > 0) ranges.emplace_back(offsets_[i], offsets_[i] + tensor.bytes);
+    }
+    // Tensors that share their bytes would have a small file ask for any amount of memory.
+    std::sort(ranges.begin(), ranges.end());
+    for (std::size_t i = 1; i < ranges.size(); ++i) {
+        if (ranges[i].first < ranges[i - 1].second) {
+            fail(ErrorKind::format, path_, ": tensors overlap at data offset ", ranges[i].first);
+        }
     }
 }
 

@@ -80,7 +80,9 @@ BERT_INLINE GgufVocabulary::GgufVocabulary(const GgufMetadata& metadata) : metad
 
 BERT_INLINE JsonDocument GgufVocabulary::settings() const {
     JsonDocument json;
-    json["do_lower_case"] = !has_capitals();
+    const auto flag = [&](const char* key) { return metadata_.find_value<bool>(key, "true or false"); };
+    json["do_lower_case"] = flag("tokenizer.ggml.normalizer.lowercase").value_or(!has_capitals());
+    if (const auto strip = flag("tokenizer.ggml.normalizer.strip_accents")) json["strip_accents"] = *strip;
     std::vector<std::string> others = controls_;
     const auto name = [&](const char* key, std::initializer_list<const char*> ids, const char* fallback) {
         std::string token = fallback;

@@ -88,7 +88,11 @@ BERT_INLINE std::string tokenizer_file(const ModelPath& folder, const std::strin
     std::int32_t line = 0;
     for (const auto& [token, id] : entries) {
         // A line cannot stand for no token; but of equal lines the last counts.
-        for (; line < id; ++line) text += entries.back().token + '\n';
+        for (; line < id && text.size() <= json_limit; ++line) text += entries.back().token + '\n';
+        if (text.size() > json_limit) {
+            fail(ErrorKind::unsupported, folder / name, ": as a text file, the vocabulary has more than ", json_limit,
+                 " bytes");
+        }
         text += token + '\n';
         ++line;
     }

@@ -17,8 +17,14 @@ BERT_INLINE std::string pack_vocabulary(std::vector<TokenizerConfig::VocabularyE
                                         const std::filesystem::path& source) {
     std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
     std::string packed;
-    std::int32_t next = 0;
+    std::int64_t next = 0;
     for (const auto& [token, id] : entries) {
+        // As Tokenizer has it: a single id must not ask for the memory of all below it.
+        const auto limit = std::max(std::int64_t{1} << 16, 64 * static_cast<std::int64_t>(entries.size()));
+        if (id >= limit) {
+            fail(ErrorKind::vocabulary, source, ": the id of \"", token, "\" should be below ", limit, " (for ",
+                 entries.size(), " tokens), given ", id);
+        }
         for (; next < id; ++next) packed.append({no_token, token_end});
         if (token.find(no_token) != std::string::npos || token.find(token_end) != std::string::npos) {
             fail(ErrorKind::format, source, ": the token with id ", id, " is not valid UTF-8");

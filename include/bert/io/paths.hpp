@@ -46,6 +46,11 @@ inline void check_links(const std::filesystem::path& path) {
 /// of it. `named_by` is the file that holds it. Errors: format, file.
 inline std::filesystem::path inside_folder(const std::filesystem::path& folder, const std::string& relative,
                                            const std::filesystem::path& named_by) {
+    constexpr std::size_t longest = 4096;  // of names of files; paths in memory take many times the bytes of their text
+    if (relative.size() > longest) {
+        fail(ErrorKind::format, named_by, ": a path of ", relative.size(), " bytes; at most ", longest,
+             " are accepted");
+    }
     const std::filesystem::path path(relative);
     bool leaves = path.is_absolute() || path.has_root_name() || relative.find('\0') != std::string::npos;
     for (const auto& part : path) leaves = leaves || part == "..";

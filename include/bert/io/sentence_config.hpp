@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -103,6 +104,10 @@ ModuleLayout module_layout(const std::vector<ModuleEntry>& modules);
 
 /// What to add to an error about modules that a task cannot use.
 const char* served_by(const std::vector<ModuleEntry>& modules);
+
+/// Fails where a module with weights has the folder of one before: a line of modules.json would then ask for the memory
+/// of all its weights. `known` gets the folder. Errors: unsupported.
+void check_once(const ModelPath& folder, std::set<std::filesystem::path>& known, const std::filesystem::path& named_by);
 
 void read_sentence_settings(const ModelPath& folder, SentenceConfig& config);
 

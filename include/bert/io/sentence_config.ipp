@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <initializer_list>
+#include <set>
+#include <system_error>
 
 BERT_NAMESPACE_BEGIN
 
@@ -29,6 +31,12 @@ BERT_INLINE void read_pooling(const ModelPath& folder, SentenceConfig& config) {
             if (!mode.is_string()) wrong_type(path, "pooling_mode", "the name of a mode or a list of names", mode);
             config.pooling.push_back(pooling_mode(mode.get<std::string>(), path));
         };
+        // Each makes embeddings longer by a hidden size.
+        constexpr std::size_t most = 64;
+        if (modes->is_array() && modes->size() > most) {
+            fail(ErrorKind::unsupported, path, ": ", modes->size(), " modes of pooling; at most ", most,
+                 " are supported");
+        }
         if (modes->is_array()) std::for_each(modes->begin(), modes->end(), add);
         else add(*modes);
     } else {
@@ -71,7 +79,8 @@ BERT_INLINE DenseConfig read_dense(const ModelPath& folder, const char* features
     dense.in_features = size("in_features");
     dense.out_features = size("out_features");
     dense.bias = get_bool(json, "bias", path).value_or(true);
-    if (const auto name = get_string(json, "activation_function", path))
+    // A class of others' is not run by sentence-transformers either, which then takes its default.
+    if (const auto name = get_string(json, "activation_function", path); name && name->rfind("torch.", 0) == 0)
         dense.activation = dense_activation(*name, path);
     dense.residual = get_bool(json, "use_residual", path).value_or(false);
     for (const char* key : {"module_input_name", "module_output_name"}) {
@@ -129,10 +138,20 @@ BERT_INLINE const char* served_by(const std::vector<ModuleEntry>& modules) {
     return "";
 }
 
+BERT_INLINE void check_once(const ModelPath& folder, std::set<std::filesystem::path>& known,
+                            const std::filesystem::path& named_by) {
+    std::error_code ec;
+    const auto target = std::filesystem::canonical(folder, ec);
+    if (!known.insert(ec ? std::filesystem::path(folder) : target).second) {
+        fail(ErrorKind::unsupported, named_by, ": two modules have their weights in ", folder);
+    }
+}
+
 BERT_INLINE void read_modules(const ModelPath& folder, SentenceConfig& config) {
     const auto path = folder / "modules.json";
     const std::vector<ModuleEntry> modules = read_module_list(folder);
     bool pooled = false;
+    std::set<std::filesystem::path> dense;
     for (std::size_t i = 0; i < modules.size(); ++i) {
         const auto& [type, name, module_folder] = modules[i];
         const bool ours = type.rfind("sentence_transformers.", 0) == 0;
@@ -150,6 +169,7 @@ BERT_INLINE void read_modules(const ModelPath& folder, SentenceConfig& config) {
             read_pooling(module_folder, config);
             pooled = true;
         } else if (name == "Dense") {
+            check_once(module_folder, dense, path);
             config.modules.emplace_back(read_dense(module_folder));
         } else {
             config.modules.emplace_back(NormalizeConfig{});
@@ -174,6 +194,9 @@ BERT_INLINE void read_sentence_settings(const ModelPath& folder, SentenceConfig&
         }
     }
     config.default_prompt_name = get_string(json, "default_prompt_name", path);
+    // These two are always there, empty where nothing is said of them.
+    const bool standard = config.default_prompt_name == "query" || config.default_prompt_name == "document";
+    if (standard) config.prompts.emplace(*config.default_prompt_name, "");
     if (config.default_prompt_name && config.prompts.count(*config.default_prompt_name) == 0) {
         fail(ErrorKind::format, path, ": \"default_prompt_name\" \"", *config.default_prompt_name,
              "\" is not one of \"prompts\"");
@@ -201,6 +224,17 @@ BERT_INLINE void read_limits(SentenceConfig& config) {
             config.max_seq_length = static_cast<std::size_t>(*length);
         }
         config.do_lower_case = get_bool(json, "do_lower_case", path).value_or(false);
+        // These change what the tokenizer's own files say.
+        for (const char* arguments : {"tokenizer_args", "processor_kwargs"}) {
+            const Json* const given = find(json, arguments);
+            if (!given || !given->is_object()) continue;
+            for (const char* key : {"do_lower_case", "max_length", "model_max_length", "strip_accents",
+                                    "tokenize_chinese_chars", "truncation_side"}) {
+                if (!given->contains(key)) continue;
+                fail(ErrorKind::unsupported, path, ": \"", arguments, "\" with \"", key,
+                     "\": it should stand in tokenizer_config.json");
+            }
+        }
         return;
     }
 }

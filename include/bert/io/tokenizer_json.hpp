@@ -131,7 +131,17 @@ inline std::vector<TemplatePiece> read_template(const Json& processor, const cha
                                                 const std::filesystem::path& path) {
     const bool is_pair = std::string_view(key) == "pair";
     std::vector<TemplatePiece> result;
-    for (const Json& item : require(processor, key, Json::value_t::array, path)) {
+    // Pieces name special tokens, which stand for lists of ids: both are numbers of the file, and so is their product.
+    constexpr std::size_t most_special = 1 << 16;
+    std::size_t total = 0;
+    std::uintmax_t bytes = 0;
+    constexpr std::size_t most_pieces = 256;  // each may be the whole text
+    const Json& items = require(processor, key, Json::value_t::array, path);
+    if (items.size() > most_pieces) {
+        fail(ErrorKind::unsupported, path, ": template \"", key, "\" has ", items.size(), " pieces; at most ",
+             most_pieces, " are supported");
+    }
+    for (const Json& item : items) {
         TemplatePiece piece;
         const bool special = item.is_object() && item.contains("SpecialToken");
         const Json& body = require(item, special ? "SpecialToken" : "Sequence", Json::value_t::object, path);
@@ -142,16 +152,25 @@ inline std::vector<TemplatePiece> read_template(const Json& processor, const cha
             if (!all.contains(id)) fail(ErrorKind::format, path, ": \"special_tokens\" lacks \"", id, "\"");
             const Json& entry = require(all, id.c_str(), Json::value_t::object, path);
             piece.kind = TemplatePiece::Kind::special;
-            for (const Json& value : require(entry, "ids", Json::value_t::array, path)) {
+            const Json& ids = require(entry, "ids", Json::value_t::array, path);
+            total += ids.size();
+            if (total > most_special) {
+                fail(ErrorKind::format, path, ": template \"", key, "\" has more than ", most_special,
+                     " special tokens");
+            }
+            for (const Json& value : ids) {
                 piece.ids.push_back(read_id(value, id, path));
             }
-            for (const Json& value : require(entry, "tokens", Json::value_t::array, path)) {
-                if (!value.is_string()) wrong_type(path, "tokens", "strings", value);
-                piece.tokens.push_back(value.get<std::string>());
+            const Json& tokens = require(entry, "tokens", Json::value_t::array, path);
+            if (ids.size() != tokens.size()) {
+                fail(ErrorKind::format, path, ": special token \"", id, "\" has ", ids.size(), " ids and ",
+                     tokens.size(), " tokens");
             }
-            if (piece.ids.size() != piece.tokens.size()) {
-                fail(ErrorKind::format, path, ": special token \"", id, "\" has ", piece.ids.size(), " ids and ",
-                     piece.tokens.size(), " tokens");
+            for (const Json& value : tokens) {
+                if (!value.is_string()) wrong_type(path, "tokens", "strings", value);
+                bytes += value.get_ref<const std::string&>().size();
+                if (bytes > json_limit) fail(ErrorKind::format, path, ": template \"", key, "\" has too long tokens");
+                piece.tokens.push_back(value.get<std::string>());
             }
         } else if (id == "B" && is_pair) {
             piece.kind = TemplatePiece::Kind::second;

@@ -79,6 +79,9 @@ public:
     MaskedLmHead<W> masked_lm() const;
 
 private:
+    /// Errors: shape (a head without outputs, as "id2label": {} makes it).
+    void check_outputs(const std::string& name, Index out_features) const;
+
     ModelConfig config_;
     Checkpoint checkpoint_;
     std::string kernels_;

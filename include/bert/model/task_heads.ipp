@@ -124,12 +124,18 @@ BERT_INLINE HeadFolder::HeadFolder(const ModelPath& folder, Task task, const Loa
     detail::fail_without(folder, "a model of class " + architectures + " has no head for " + to_string(task));
 }
 
+BERT_INLINE void HeadFolder::check_outputs(const std::string& name, Index out_features) const {
+    if (out_features < 1) detail::fail(ErrorKind::shape, checkpoint_.folder(), ": \"", name, "\" has no outputs");
+}
+
 BERT_INLINE Linear<float> HeadFolder::linear(const std::string& name, Index out_features) const {
+    check_outputs(name, out_features);
     Weights weights(checkpoint_, "", kernels_);
     return weights.linear<float>({name}, config_.hidden_size, out_features);
 }
 
 BERT_INLINE Linear<float> HeadFolder::linear_without_bias(const std::string& name, Index out_features) const {
+    check_outputs(name, out_features);
     Weights weights(checkpoint_, "", kernels_);
     return weights.linear_of<float>({{name + ".weight", ""}}, config_.hidden_size, out_features);
 }

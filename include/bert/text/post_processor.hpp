@@ -103,7 +103,9 @@ private:
                 continue;
             }
             combinations *= static_cast<double>(windows->size());
-            longest += static_cast<double>(windows->front().end - windows->front().begin);
+            std::size_t most = 0;  // without room for a token the first window is empty, and the second the whole text
+            for (const Window& window : *windows) most = std::max(most, window.end - window.begin);
+            longest += static_cast<double>(most);
         }
         if (combinations > most_windows || (combinations > 1 && combinations * longest > most_tokens)) {
             fail(ErrorKind::input, "there would be ", combinations, " windows of up to ", longest,

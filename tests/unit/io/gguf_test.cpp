@@ -327,6 +327,16 @@ INSTANTIATE_TEST_SUITE_P(
                    },
                    ErrorKind::format,
                    {"ffn_up", "offset"}},
+        GgufDamage{"TensorsOverlap",
+                   [] {
+                       std::string bytes = read_bytes(gguf_models() / "f32.gguf");
+                       const std::size_t behind_name = 13 + 4 + 16 + 4;
+                       const std::string first = bytes.substr(bytes.find("attn_q.weight") + behind_name, 8);
+                       bytes.replace(bytes.find("attn_k.weight") + behind_name, 8, first);
+                       return bytes;
+                   },
+                   ErrorKind::format,
+                   {"overlap"}},
         GgufDamage{"DimensionsTooMany",
                    [] {
                        std::string bytes = read_bytes(gguf_models() / "f32.gguf");
