@@ -128,16 +128,14 @@ private:
         return candidates;
     }
 
-    /// `count` different indices, drawn with the softmax of `sums` as their probabilities, best first: the largest of
-    /// sums with Gumbel noise (https://arxiv.org/abs/1903.06059).
+    /// `count` different indices in the order of drawing, with the softmax of `sums` as their probabilities: the
+    /// largest of sums with Gumbel noise (https://arxiv.org/abs/1903.06059).
     std::vector<std::size_t> draw(const std::vector<float>& sums, std::size_t count) {
         std::vector<double> keys(sums.size());
         for (std::size_t i = 0; i < keys.size(); ++i) {
             keys[i] = static_cast<double>(sums[i]) - std::log(-std::log(uniform_.next()));
         }
-        std::vector<std::size_t> drawn = largest(keys, count);
-        std::stable_sort(drawn.begin(), drawn.end(), [&](std::size_t a, std::size_t b) { return sums[a] > sums[b]; });
-        return drawn;
+        return largest(keys, count);
     }
 
     void choose_running(const std::vector<Beam>& candidates, const std::vector<bool>& ends) {

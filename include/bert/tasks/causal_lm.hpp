@@ -26,9 +26,10 @@ public:
     /// still works. Errors: file, format, shape, vocabulary, unsupported (a folder without such a decoder).
     explicit CausalLM(const ModelPath& folder, const LanguageModelOptions& options = {});
 
-    /// The continuations of each text, num_return_sequences each, best first with beams. As transformers' pipeline
-    /// does, texts are tokenized with their special tokens. One of no tokens at all becomes the folder's bos_token_id.
-    /// Errors: input (see generate(); no tokenizer), format (invalid UTF-8, where that is asked for).
+    /// The continuations of each text, num_return_sequences each, best first with beams (fewer where settings leave
+    /// fewer sequences). As transformers' pipeline does, texts are tokenized with their special tokens. One of no
+    /// tokens at all becomes the folder's bos_token_id. Errors: input (see generate(); no tokenizer), format (invalid
+    /// UTF-8, where that is asked for).
     std::vector<std::vector<GeneratedSequence>> generate(const std::vector<std::string>& prompts,
                                                          const GenerationOptions& options = {},
                                                          bool add_special_tokens = true) const;

@@ -17,6 +17,10 @@ BERT_NAMESPACE_BEGIN
 
 namespace detail {
 
+BERT_INLINE const std::vector<std::string>& labels_of(const TrainingExample& example, HeadTask task) {
+    return task == HeadTask::tokens ? example.tags : example.labels;
+}
+
 /// Moves a share of split.train to split.held_out: of each class the same share, where examples have one.
 BERT_INLINE void hold_out(HeadSplit& split, HeadTask task, double share, std::uint32_t seed) {
     std::map<std::string, std::vector<Index>> groups;
@@ -31,6 +35,20 @@ BERT_INLINE void hold_out(HeadSplit& split, HeadTask task, double share, std::ui
         shuffle(rows, random);
         const auto count = static_cast<std::size_t>(std::round(share * static_cast<double>(rows.size())));
         for (std::size_t i = 0; i < std::min(count, rows.size() - 1); ++i) held[static_cast<std::size_t>(rows[i])] = 1;
+    }
+    // What is held out must not be the only place of a label.
+    std::map<std::string, std::size_t> left;
+    for (std::size_t i = 0; i < held.size(); ++i) {
+        if (held[i]) continue;
+        for (const std::string& label : labels_of(split.train[i], task)) ++left[label];
+    }
+    for (std::size_t i = 0; i < held.size() && task != HeadTask::regression; ++i) {
+        if (!held[i]) continue;
+        const auto& labels = labels_of(split.train[i], task);
+        if (std::all_of(labels.begin(), labels.end(), [&](const auto& label) { return left.count(label) > 0; }))
+            continue;
+        held[i] = 0;
+        for (const std::string& label : labels) ++left[label];
     }
     std::vector<TrainingExample> kept;
     for (std::size_t i = 0; i < held.size(); ++i) {
@@ -52,10 +70,6 @@ BERT_INLINE HeadSplit split_examples(const std::vector<TrainingExample>& example
     if (split.train.empty()) fail(ErrorKind::input, "there are no examples to train on");
     if (split.held_out.empty()) hold_out(split, task, held_out, seed);
     return split;
-}
-
-BERT_INLINE const std::vector<std::string>& labels_of(const TrainingExample& example, HeadTask task) {
-    return task == HeadTask::tokens ? example.tags : example.labels;
 }
 
 /// Whole numbers come in their order, other labels by their bytes.

@@ -5,7 +5,9 @@
 #include <bert/tasks/diversity.hpp>
 #include <bert/tasks/keywords.hpp>
 #include <bert/tasks/similarity.hpp>
+#include <bert/text/lower_case.hpp>
 #include <bert/text/unicode.hpp>
+#include <bert/text/utf8.hpp>
 
 #include <algorithm>
 #include <map>
@@ -24,7 +26,6 @@ BERT_INLINE std::vector<KeywordCandidate> keyword_candidates(std::string_view te
     const std::set<std::string> stop_words(options.stop_words.begin(), options.stop_words.end());
 
     std::vector<std::pair<std::string, Span>> words;
-    std::string word;
     std::size_t characters = 0;
     std::size_t begin = 0;
     for (std::size_t at = 0; at <= view.size();) {
@@ -32,15 +33,11 @@ BERT_INLINE std::vector<KeywordCandidate> keyword_candidates(std::string_view te
             at < view.size() ? detail::decode_utf8(view.data() + at) : detail::DecodedCharacter{U' ', 1};
         if (detail::unicode::is_word(c.code)) {
             if (characters++ == 0) begin = at;
-            detail::unicode::lower(c.code, detail::unicode::character(c.code), [&](char32_t lower) {
-                char bytes[4];
-                word.append(bytes, detail::encode_utf8(lower, bytes));
-            });
         } else {
-            if (characters >= 2 && stop_words.count(word) == 0) {
-                words.emplace_back(word, Span{valid.original_position(begin), valid.original_position(at)});
+            std::string word = characters >= 2 ? detail::lower_case(view.substr(begin, at - begin)) : "";
+            if (!word.empty() && stop_words.count(word) == 0) {
+                words.emplace_back(std::move(word), Span{valid.original_position(begin), valid.original_position(at)});
             }
-            word.clear();
             characters = 0;
         }
         at += c.size;

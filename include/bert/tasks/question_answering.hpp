@@ -101,8 +101,6 @@ private:
 
     static void add(const Span& span, double score, Collector& collector);
 
-    static std::string lower_case(std::string_view text);
-
     static AnswerResult finish(Collector collector, const AnswerOptions& options);
 
     Linear<float> head_;

@@ -4,8 +4,7 @@
 #include <bert/error.hpp>
 #include <bert/tasks/question_answering.hpp>
 #include <bert/tasks/scores.hpp>
-#include <bert/text/unicode.hpp>
-#include <bert/text/utf8.hpp>
+#include <bert/text/lower_case.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -120,7 +119,8 @@ BERT_INLINE void QuestionAnswering::collect(const Encoding& window, const ConstR
         }
     }
     // Different spans may be widened to the same words, so more are taken than asked for.
-    const std::size_t wanted = options.align_to_words ? options.top_k * 2 + 10 : options.top_k;
+    const std::size_t top_k = std::min(options.top_k, candidates.size());
+    const std::size_t wanted = options.align_to_words ? top_k * 2 + 10 : top_k;
     const auto taken = candidates.begin() + static_cast<std::ptrdiff_t>(std::min(wanted, candidates.size()));
     std::partial_sort(candidates.begin(), taken, candidates.end(), [](const Candidate& a, const Candidate& b) {
         if (a.score != b.score) return a.score > b.score;
@@ -164,27 +164,9 @@ BERT_INLINE Span QuestionAnswering::span_of(const Encoding& window, const Candid
 
 BERT_INLINE void QuestionAnswering::add(const Span& span, double score, Collector& collector) {
     const std::string_view text = collector.context.substr(span.begin, span.end - span.begin);
-    const auto [known, added] = collector.by_text.try_emplace(lower_case(text), collector.answers.size());
+    const auto [known, added] = collector.by_text.try_emplace(detail::lower_case(text), collector.answers.size());
     if (added) collector.answers.push_back({score, span, std::string(text)});
     else collector.answers[known->second].score += score;
-}
-
-BERT_INLINE std::string QuestionAnswering::lower_case(std::string_view text) {
-    std::string result;
-    for (std::size_t at = 0; at < text.size();) {
-        const detail::Utf8Sequence sequence = detail::utf8_sequence(text, at);
-        if (sequence.valid) {
-            const char32_t code = detail::decode_utf8(text.data() + at).code;
-            detail::unicode::lower(code, detail::unicode::character(code), [&](char32_t lower) {
-                char bytes[4];
-                result.append(bytes, detail::encode_utf8(lower, bytes));
-            });
-        } else {
-            result.append(text.substr(at, sequence.size));
-        }
-        at += sequence.size;
-    }
-    return result;
 }
 
 BERT_INLINE AnswerResult QuestionAnswering::finish(Collector collector, const AnswerOptions& options) {

@@ -203,7 +203,9 @@ BERT_INLINE std::string SentenceEncoder::prompt_of(const EmbedOptions& options) 
 
 BERT_INLINE Index SentenceEncoder::prompt_tokens(const std::string& prompt) const {
     if (config_.include_prompt || prompt.empty()) return 0;
-    const Encoding encoding = tokenizer().encode(prompt);
+    EncodeOptions limit;
+    limit.max_length = max_seq_length_;
+    const Encoding encoding = tokenizer().encode(prompt, limit);
     const bool ends_special = !encoding.empty() && encoding.special_tokens_mask.back() != 0;
     return static_cast<Index>(encoding.size()) - (ends_special ? 1 : 0);
 }

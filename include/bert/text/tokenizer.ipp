@@ -274,7 +274,10 @@ BERT_INLINE void Tokenizer::encode_ids_of(std::string_view text, const std::stri
     post_processor_.apply(windows.first, windows.second, options.add_special_tokens, IdSink(sources, out));
     out.total_tokens = first.pieces.size() + (second ? second->pieces.size() : 0) +
                        (options.add_special_tokens ? num_special_tokens(pair != nullptr) : 0);
-    out.truncated = out.window_ends.front() < out.total_tokens;
+    const auto is_cut = [](const detail::Windows& of, const Source& source) {
+        return of.front().end - of.front().begin < source.pieces.size();
+    };
+    out.truncated = is_cut(windows.first, first) || (second && is_cut(windows.second, *second));
 }
 
 BERT_INLINE void Tokenizer::pad(Encoding& encoding, std::size_t size, Side side) const {

@@ -188,6 +188,23 @@ TEST(HeadTrainer, TakesTheGivenLabelsAndWeights) {
     EXPECT_LE(max_difference(trainer.train(examples, options).weight, plain.weight), 1e-4);
 }
 
+TEST(HeadTrainer, KeepsTheOnlyExampleOfALabelForTraining) {
+    const bert::HeadTrainer trainer(encoder_folder(), two_threads());
+    for (const auto task : {HeadTask::multi_label, HeadTask::tokens}) {
+        auto examples = animals(20, task);
+        auto& labels = task == HeadTask::tokens ? examples[7].tags : examples[7].labels;
+        (task == HeadTask::tokens ? labels.back() : labels.emplace_back()) = "rare";
+        for (std::uint32_t seed = 0; seed < 10; ++seed) {
+            bert::HeadTrainerOptions options;
+            options.task = task;
+            options.seed = seed;
+            const auto head = trainer.train(examples, options);
+            EXPECT_EQ(std::count(head.labels.begin(), head.labels.end(), "rare"), 1);
+            EXPECT_TRUE(head.held_out);
+        }
+    }
+}
+
 TEST(HeadTrainer, RefusesBadExamples) {
     const bert::HeadTrainer trainer(encoder_folder(), two_threads());
     const auto fails = [&](const std::vector<std::string>& parts, const std::vector<TrainingExample>& examples,

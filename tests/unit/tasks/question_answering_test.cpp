@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -77,6 +78,16 @@ TEST(QuestionAnswering, ALongContextHasTheSameAnswersInAnyBatchAndOnThreads) {
         EXPECT_EQ(results[0].answers.at(0).text, "x");
         EXPECT_EQ(results[2].answers.at(0).text, "y");
     });
+}
+
+TEST(QuestionAnswering, GivesEveryAnswerWhereAllAreAskedFor) {
+    const QuestionAnswering model(question_answering_folder());
+    bert::AnswerOptions options;
+    options.top_k = 100000;
+    const std::size_t all = model.answer("who?", "one two three four five six", options).answers.size();
+    EXPECT_GT(all, 10u);
+    options.top_k = std::numeric_limits<std::size_t>::max();
+    EXPECT_EQ(model.answer("who?", "one two three four five six", options).answers.size(), all);
 }
 
 TEST(QuestionAnswering, BytesThatAreNotUtf8KeepTheirPlaces) {

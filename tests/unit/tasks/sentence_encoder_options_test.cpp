@@ -275,6 +275,20 @@ TEST(LongText, WindowsAfterTheFirstHoldNoPromptToLeaveOut) {
     EXPECT_LE(max_difference(encoder.encode({text}, options), expected), 1e-6);
 }
 
+TEST(LongText, OfThePromptAloneLeavesTheLastToken) {
+    const TempFolder folder;
+    assemble_sentence_model("prompts_excluded_mean", folder.path());
+    bert::SentenceEncoderOptions raw;
+    raw.normalize = false;
+    const bert::SentenceEncoder encoder(folder.path(), raw);
+    bert::EmbedOptions options;
+    options.prompt = words(2 * encoder.max_seq_length());
+    bert::EncodeOptions limit;
+    limit.max_length = encoder.max_seq_length();
+    const auto hidden = encoder.model().forward(encoder.tokenizer().encode(*options.prompt, limit)).last_hidden_state;
+    EXPECT_LE(max_difference(encoder.encode({""}, options), hidden.bottomRows(1)), 1e-6);
+}
+
 TEST_F(Options, AHundredThousandWords) {
     const bert::SentenceEncoder encoder = open();
     const std::string text = words(100'000);

@@ -109,6 +109,7 @@ TEST(KeywordCandidates, HaveOffsetsOfEveryOccurrence) {
     }
     EXPECT_EQ(found, (std::vector<std::string>{"sun:Sun;sun;", "sun sun:Sun, sun;", "\u00e9t\u00e9:\u00c9t\u00e9;",
                                                "\u00e9t\u00e9 sun:\u00c9t\u00e9 of the Sun;"}));
+    EXPECT_EQ(bert::keyword_candidates("\u039f\u0394\u039f\u03a3", {}).at(0).text, "\u03bf\u03b4\u03bf\u03c2");
     options.min_ngram = 3;
     expect_error(ErrorKind::input, {"3 to 2"}, [&] { (void)bert::keyword_candidates("a", options); });
     options.min_ngram = 0;

@@ -1,4 +1,5 @@
 // Properties of characters from the generated tables.
+#include <bert/text/lower_case.hpp>
 #include <bert/text/unicode.hpp>
 
 #include <gtest/gtest.h>
@@ -71,6 +72,16 @@ TEST(Unicode, LowersCharacterByCharacter) {
     EXPECT_EQ(lowered(U'\u01C5'), U"\u01C6");
     EXPECT_EQ(lowered(U'\U00010400'), U"\U00010428");
     EXPECT_EQ(lowered(U'漢'), U"漢");
+}
+
+TEST(LowerCase, IsThatOfPython) {
+    using bert::detail::lower_case;
+    EXPECT_EQ(lower_case("ΟΔΟΣ ΣΑΣ, Σ 1Σ σΣ!Σα"), "οδος σας, σ 1σ σς!σα");
+    EXPECT_EQ(lower_case("\xFF"
+                         "ÀB_Σ"),
+              "\xFF"
+              "àb_σ");
+    EXPECT_EQ(lower_case(""), "");
 }
 
 TEST(Unicode, KnowsCombiningClasses) {

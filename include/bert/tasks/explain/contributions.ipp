@@ -26,13 +26,18 @@ BERT_INLINE std::vector<WordContribution> word_contributions(const SentenceEncod
         if (goes_on) words.back().span.end = encoding.offsets[token].end;
         else words.push_back({encoding.offsets[token], 0});
     }
-    std::vector<std::string> texts{text};
-    for (const WordContribution& word : words) {
-        texts.push_back(std::string(text).erase(word.span.begin, word.span.end - word.span.begin));
+    const Matrix whole = encoder.encode({text}, options);
+    // Copies of a text of any length: a few at a time.
+    const std::size_t at_once = std::max<std::size_t>(1, (std::size_t{1} << 20) / (text.size() + 1));
+    for (std::size_t first = 0; first < words.size(); first += at_once) {
+        const std::size_t last = std::min(words.size(), first + at_once);
+        std::vector<std::string> texts;
+        for (std::size_t i = first; i < last; ++i) {
+            texts.push_back(std::string(text).erase(words[i].span.begin, words[i].span.end - words[i].span.begin));
+        }
+        const Matrix cosines = similarity(whole, encoder.encode(texts, options));
+        for (std::size_t i = first; i < last; ++i) words[i].change = 1 - cosines(0, static_cast<Index>(i - first));
     }
-    const Matrix embeddings = encoder.encode(texts, options);
-    const Matrix cosines = similarity(embeddings.topRows(1), embeddings);
-    for (std::size_t i = 0; i < words.size(); ++i) words[i].change = 1 - cosines(0, static_cast<Index>(i) + 1);
     return words;
 }
 
