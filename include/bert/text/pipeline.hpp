@@ -39,7 +39,8 @@ public:
     static void check_size(std::string_view text);
 
     /// Replaces `pieces` by those of `text` (valid UTF-8). Matched texts of added tokens are appended to `matched`
-    /// unless it is null. Time and memory are linear in the text. Errors: input (see check_size).
+    /// unless it is null. Time and memory are linear in the text. Errors: input (see check_size; added tokens that take
+    /// the same whitespace along so often that memory would not be).
     void tokenize(std::string_view text, std::vector<Piece>& pieces, std::vector<MatchedText>* matched) const;
 
 private:
@@ -90,6 +91,7 @@ private:
         std::string_view text_;
         std::vector<Piece>& pieces_;
         std::vector<MatchedText>* matched_;
+        std::size_t matched_bytes_ = 0;
         std::uint32_t next_word_ = 0;
         WordBuilder words_;
         Normalizer::State state_;

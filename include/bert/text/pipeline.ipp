@@ -79,7 +79,14 @@ BERT_INLINE Pipeline::Pass::Pass(const Pipeline& pipeline, std::string_view text
       words_(pipeline.model_, next_word_, pieces) {}
 
 BERT_INLINE void Pipeline::Pass::add_token(std::int32_t id, Range where, std::string_view text) {
-    if (matched_) matched_->push_back({pieces_.size(), std::string(text)});
+    if (matched_) {
+        matched_bytes_ += text.size();
+        if (matched_bytes_ > std::max(std::size_t{1} << 26, 2 * text_.size())) {
+            fail(ErrorKind::input, "added tokens that overlap have more than ", matched_bytes_, " bytes in a text of ",
+                 text_.size());
+        }
+        matched_->push_back({pieces_.size(), std::string(text)});
+    }
     pieces_.push_back({id, where.begin, where.end, next_word_++});
 }
 

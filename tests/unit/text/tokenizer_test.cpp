@@ -382,6 +382,18 @@ TEST(Tokenizer, TakesShortCutsToTheSameResult) {
 }
 
 // Texts made to be slow: time and memory must stay linear. A quadratic step would take hours here.
+TEST(Tokenizer, RefusesTextsInWhichAddedTokensOverlapWithoutBound) {
+    TokenizerConfig config = make_config();
+    config.added_tokens.push_back({" ", false, false, true, false, false});
+    const Tokenizer tokenizer(std::move(config));
+    EXPECT_EQ(tokenizer.encode("a   a").tokens, (Tokens{"[CLS]", "a", "   ", "  ", " ", "a", "[SEP]"}));
+    const std::string text = "a" + std::string(20'000, ' ') + "a";
+    expect_error(ErrorKind::input, {"overlap", "20002"}, [&] { (void)tokenizer.encode(text); });
+    bert::TokenIds ids;
+    tokenizer.encode_ids(text, {}, ids);
+    EXPECT_EQ(ids.ids.size(), 20'004u);
+}
+
 TEST(Tokenizer, StaysLinearOnHostileTexts) {
     TokenizerConfig config = make_config();
     config.normalizer.decompose = config.normalizer.strip_nonspacing_marks = true;
