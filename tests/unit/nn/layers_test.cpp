@@ -276,9 +276,9 @@ TEST(Layers, RefuseShapesThatDoNotFit) {
     bert_test::expect_error(bert::ErrorKind::shape, {"3 x 3"}, [&] { linear.forward(Matrix(3, 3), y, workspace); });
     bert_test::expect_error(bert::ErrorKind::shape, {"bias"}, [&] { make_linear<float>(w.matrix(4, 3), w.vector(3)); });
     const std::pair<Index, Index> nothing[] = {{0, 3}, {4, 0}, {0, 0}};
-    for (const auto& [outputs, inputs] : nothing) {
+    for (const auto& sizes : nothing) {
         bert_test::expect_error(bert::ErrorKind::shape, {"nothing"},
-                                [&] { make_linear<float>(MatrixD(outputs, inputs), VectorD()); });
+                                [&] { make_linear<float>(MatrixD(sizes.first, sizes.second), VectorD()); });
     }
     bert_test::expect_error(bert::ErrorKind::shape, {"3 heads"}, [&] {
         bert::MultiHeadAttention<float>(make_linear<float>(w.matrix(12, 4), w.vector(12)),
