@@ -3,11 +3,9 @@
 
 #include <bert/core/mapped_file.hpp>
 #include <bert/error.hpp>
-
-#include <nlohmann/json.hpp>
+#include <bert/io/sentence_config.hpp>
 
 #include <algorithm>
-#include <fstream>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -64,23 +62,6 @@ void collect_files(const std::filesystem::path& folder, std::vector<std::filesys
     if (ec) throw bert::Error(bert::ErrorKind::file, folder.string() + ": could not be listed: " + ec.message());
 }
 
-/// The folders that modules.json names. What is wrong with it is said when the model is loaded.
-std::vector<std::filesystem::path> module_folders(const std::filesystem::path& model) {
-    std::vector<std::filesystem::path> folders;
-    std::ifstream file(model / "modules.json", std::ios::binary);
-    const auto modules = nlohmann::json::parse(file, nullptr, false);
-    if (!modules.is_array()) return folders;
-    for (const auto& module : modules) {
-        const auto path = module.is_object() ? module.find("path") : module.end();
-        if (!module.is_object() || path == module.end() || !path->is_string()) continue;
-        const auto folder = (model / path->get<std::string>()).lexically_normal();
-        if (!path->get_ref<const std::string&>().empty() && std::filesystem::is_directory(folder)) {
-            folders.push_back(folder);
-        }
-    }
-    return folders;
-}
-
 }  // namespace
 
 std::string file_hash(const std::filesystem::path& file) {
@@ -88,11 +69,17 @@ std::string file_hash(const std::filesystem::path& file) {
     return digits_of(XXH3_128bits(mapped.data(), mapped.size()));
 }
 
-std::string model_identity(const std::filesystem::path& model) {
-    if (std::filesystem::is_regular_file(model)) return file_hash(model);
+std::string model_identity(const std::filesystem::path& given) {
+    if (std::filesystem::is_regular_file(given)) return file_hash(given);
+    const std::filesystem::path model = std::filesystem::canonical(given);  // so that a file has one name below
     std::vector<std::filesystem::path> files;
     collect_files(model, files, 1);
-    for (const auto& folder : module_folders(model)) collect_files(folder, files, 0);
+    if (std::filesystem::exists(model / "modules.json")) {
+        for (const auto& module : bert::detail::read_module_list(model)) {
+            const auto folder = std::filesystem::path(module.folder).lexically_normal();
+            if (std::filesystem::is_directory(folder)) collect_files(folder, files, 0);
+        }
+    }
     std::sort(files.begin(), files.end());
     files.erase(std::unique(files.begin(), files.end()), files.end());
     std::string list;

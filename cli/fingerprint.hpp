@@ -13,4 +13,4 @@ std::string file_hash(const std::filesystem::path& file);
 
 /// Hash of the weights, configuration and tokenizer of a model folder (or of a model that is one file): equal for
 /// copies, whatever they are called, and different where embeddings could be. Errors: file.
-std::string model_identity(const std::filesystem::path& model);
+std::string model_identity(const std::filesystem::path& given);
