@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -43,6 +44,18 @@ namespace detail {
 
 /// How many forks lie between this process and the one that called this function first: other in a child.
 std::size_t fork_count() noexcept;
+
+/// What `state` holds for this process, made of `arguments` where there is none. What a fork left behind stays as it
+/// lies: its threads are not here, and its locks in whatever state they were. A State has a member `forks`, the number
+/// of forks when it was made.
+template <class State, class... Arguments>
+State& state_of_this_process(std::atomic<State*>& state, const Arguments&... arguments) {
+    State* known = state.load(std::memory_order_acquire);
+    if (known && known->forks == fork_count()) return *known;
+    auto fresh = std::make_unique<State>(arguments...);
+    if (state.compare_exchange_strong(known, fresh.get(), std::memory_order_acq_rel)) return *fresh.release();
+    return *known;
+}
 
 }  // namespace detail
 
@@ -156,8 +169,7 @@ private:
         std::condition_variable done;
     };
 
-    /// The crew of this process. One that a fork left behind stays as it lies: its threads are not here, and its locks
-    /// in whatever state they were.
+    /// The crew of this process.
     Crew& own_crew();
 
     void run_on_executor(Crew& crew, const Job& job);

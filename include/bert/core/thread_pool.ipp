@@ -156,11 +156,7 @@ BERT_INLINE bool ThreadPool::Crew::join() noexcept {
 }
 
 BERT_INLINE auto ThreadPool::own_crew() -> Crew& {
-    Crew* known = crew_.load(std::memory_order_acquire);
-    if (known && known->forks == detail::fork_count()) return *known;
-    auto fresh = std::make_unique<Crew>(size_);
-    if (crew_.compare_exchange_strong(known, fresh.get(), std::memory_order_acq_rel)) return *fresh.release();
-    return *known;
+    return detail::state_of_this_process(crew_, size_);
 }
 
 BERT_INLINE void ThreadPool::run_on_executor(Crew& crew, const Job& job) {

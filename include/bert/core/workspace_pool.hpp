@@ -80,14 +80,7 @@ private:
         std::vector<std::unique_ptr<Workspace>> workspaces;
     };
 
-    /// See ThreadPool::own_crew(): what a fork left behind may be locked by a thread that is not here.
-    Idle& own_idle() {
-        Idle* known = idle_.load(std::memory_order_acquire);
-        if (known && known->forks == detail::fork_count()) return *known;
-        auto fresh = std::make_unique<Idle>();
-        if (idle_.compare_exchange_strong(known, fresh.get(), std::memory_order_acq_rel)) return *fresh.release();
-        return *known;
-    }
+    Idle& own_idle() { return detail::state_of_this_process(idle_); }
 
     ThreadPool threads_;
     std::atomic<Idle*> idle_{nullptr};

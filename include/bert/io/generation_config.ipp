@@ -27,10 +27,7 @@ public:
         integer("min_new_tokens", config.min_new_tokens, 0);
         config.do_sample = get_bool(json_, "do_sample", path_);
         integer("num_beams", config.num_beams, 1);
-        constexpr std::int64_t most_sequences = 1024;  // of a file; callers may ask for more
-        if (const auto count = get_integer(json_, "num_return_sequences", path_, 1, most_sequences)) {
-            config.num_return_sequences = static_cast<Index>(*count);
-        }
+        integer("num_return_sequences", config.num_return_sequences, 1, 1024);  // callers may ask for more
         config.early_stopping = early_stopping();
         config.length_penalty = get_number(json_, "length_penalty", path_);
         config.use_cache = get_bool(json_, "use_cache", path_);
@@ -57,8 +54,8 @@ private:
     static constexpr std::int32_t limit = std::numeric_limits<std::int32_t>::max();
 
     template <class T>
-    void integer(const char* key, std::optional<T>& out, std::int32_t low = -limit) const {
-        if (const auto value = get_integer(json_, key, path_, low, limit)) out = static_cast<T>(*value);
+    void integer(const char* key, std::optional<T>& out, std::int32_t low = -limit, std::int32_t high = limit) const {
+        if (const auto value = get_integer(json_, key, path_, low, high)) out = static_cast<T>(*value);
     }
 
     std::int32_t token(const Json& value, const char* key) const {

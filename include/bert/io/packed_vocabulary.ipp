@@ -17,10 +17,9 @@ BERT_INLINE std::string pack_vocabulary(std::vector<TokenizerConfig::VocabularyE
                                         const std::filesystem::path& source) {
     std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
     std::string packed;
+    const auto limit = static_cast<std::int64_t>(first_refused_id(entries.size()));
     std::int64_t next = 0;
     for (const auto& [token, id] : entries) {
-        // As Tokenizer has it: a single id must not ask for the memory of all below it.
-        const auto limit = std::max(std::int64_t{1} << 16, 64 * static_cast<std::int64_t>(entries.size()));
         if (id >= limit) {
             fail(ErrorKind::vocabulary, source, ": the id of \"", token, "\" should be below ", limit, " (for ",
                  entries.size(), " tokens), given ", id);

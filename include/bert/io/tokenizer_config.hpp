@@ -49,6 +49,17 @@ struct DecoderConfig {
     bool cleanup = true;        ///< remove the spaces before punctuation and English contractions
 };
 
+namespace detail {
+
+/// The first id that a vocabulary of `tokens` may not have: one far beyond their number would cost the memory of all
+/// below it.
+inline std::size_t first_refused_id(std::size_t tokens) noexcept {
+    constexpr std::size_t least = 1 << 16;
+    return tokens > least / 64 ? 64 * tokens : least;
+}
+
+}  // namespace detail
+
 /// Everything a Tokenizer is made of.
 struct TokenizerConfig {
     /// A word piece and its id.

@@ -128,13 +128,9 @@ public:
             fail(ErrorKind::unsupported, settings_.path,
                  ": the tokenizer cuts words as Japanese dictionaries do; supported are those of BertTokenizer");
         }
-        const auto flag = [&](const char* key) { return get_bool(settings_.json, key, settings_.path); };
         config.unk_token = name("unk_token", config.unk_token);
         config.normalizer.clean_text = true;
-        config.normalizer.handle_chinese_chars = flag("tokenize_chinese_chars").value_or(true);
-        config.normalizer.lowercase = flag("do_lower_case").value_or(true);
-        config.normalizer.strip_nonspacing_marks = flag("strip_accents").value_or(config.normalizer.lowercase);
-        config.normalizer.decompose = config.normalizer.strip_nonspacing_marks;
+        set_flags(config.normalizer, flag("do_lower_case").value_or(true));
         add_tokens(config);
         set_bert_templates(config, config.cls_token, id_of(config.cls_token, config, vocabulary), config.sep_token,
                            id_of(config.sep_token, config, vocabulary));
@@ -143,16 +139,12 @@ public:
     /// BertTokenizer and BertTokenizerFast normalize as tokenizer_config.json says, also where tokenizer.json says
     /// otherwise.
     void override_flags(TokenizerConfig& config) const {
-        const auto flag = [&](const char* key) { return get_bool(settings_.json, key, settings_.path); };
         const auto type = get_string(settings_.json, "tokenizer_class", settings_.path);
         const auto lower = flag("do_lower_case");
-        NormalizerConfig& normalizer = config.normalizer;
-        const bool is_bert = normalizer.clean_text && !normalizer.lowercase_first && !normalizer.strip_marks;
+        const NormalizerConfig& given = config.normalizer;
+        const bool is_bert = given.clean_text && !given.lowercase_first && !given.strip_marks;
         if (!lower || !is_bert || (type && *type != "BertTokenizer" && *type != "BertTokenizerFast")) return;
-        normalizer.lowercase = *lower;
-        normalizer.handle_chinese_chars = flag("tokenize_chinese_chars").value_or(true);
-        normalizer.strip_nonspacing_marks = flag("strip_accents").value_or(*lower);
-        normalizer.decompose = normalizer.strip_nonspacing_marks;
+        set_flags(config.normalizer, *lower);
     }
 
 private:
@@ -182,6 +174,15 @@ private:
             if (file->json.contains(key)) return {find(file->json, key), file};
         }
         return {nullptr, nullptr};
+    }
+
+    std::optional<bool> flag(const char* key) const { return get_bool(settings_.json, key, settings_.path); }
+
+    void set_flags(NormalizerConfig& normalizer, bool lowercase) const {
+        normalizer.lowercase = lowercase;
+        normalizer.handle_chinese_chars = flag("tokenize_chinese_chars").value_or(true);
+        normalizer.strip_nonspacing_marks = flag("strip_accents").value_or(lowercase);
+        normalizer.decompose = normalizer.strip_nonspacing_marks;
     }
 
     std::string name(const char* key, const std::string& fallback) const {

@@ -24,8 +24,7 @@ BERT_INLINE void check_token_size(std::string_view token, std::string_view sourc
 BERT_INLINE Vocabulary::Vocabulary(std::vector<Entry> entries, std::string_view source) : entries_(std::move(entries)) {
     sort_by_id();
     sort_by_token(source);
-    // An id takes a slot of the table, so ids far beyond the number of tokens are refused before they cost memory.
-    const std::size_t limit = std::max<std::size_t>(std::size_t{1} << 16, 64 * entries_.size());
+    const std::size_t limit = first_refused_id(entries_.size());  // an id takes a slot of the table
     for (const auto& [token, id] : entries_) {
         if (valid_utf8_prefix(token) != token.size()) {
             fail(ErrorKind::format, source, ": the vocabulary entry with id ", id, " is not valid UTF-8");

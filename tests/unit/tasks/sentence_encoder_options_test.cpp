@@ -246,12 +246,17 @@ TEST_F(Options, AverageWindowsIsTheTokenWeightedAverageOfTheWindows) {
     EXPECT_TRUE(same_bits(encoder.encode({texts[0]}, averaged), encoder.encode({texts[0]})));
 }
 
-TEST(LongText, WindowsAfterTheFirstHoldNoPromptToLeaveOut) {
+/// An encoder whose embeddings are the means of tokens, those of prompts left out, as they come.
+bert::SentenceEncoder open_without_prompts() {
     const TempFolder folder;
     assemble_sentence_model("prompts_excluded_mean", folder.path());
     bert::SentenceEncoderOptions raw;
     raw.normalize = false;
-    const bert::SentenceEncoder encoder(folder.path(), raw);
+    return bert::SentenceEncoder(folder.path(), raw);
+}
+
+TEST(LongText, WindowsAfterTheFirstHoldNoPromptToLeaveOut) {
+    const bert::SentenceEncoder encoder = open_without_prompts();
     const std::string prompt = "query: ";
     const std::string text = words(60);
 
@@ -276,11 +281,7 @@ TEST(LongText, WindowsAfterTheFirstHoldNoPromptToLeaveOut) {
 }
 
 TEST(LongText, OfThePromptAloneLeavesTheLastToken) {
-    const TempFolder folder;
-    assemble_sentence_model("prompts_excluded_mean", folder.path());
-    bert::SentenceEncoderOptions raw;
-    raw.normalize = false;
-    const bert::SentenceEncoder encoder(folder.path(), raw);
+    const bert::SentenceEncoder encoder = open_without_prompts();
     bert::EmbedOptions options;
     options.prompt = words(2 * encoder.max_seq_length());
     bert::EncodeOptions limit;
