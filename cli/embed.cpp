@@ -186,7 +186,8 @@ private:
         done_.input = text.position;
     }
 
-    /// What was written may be lost up to here when the program is killed.
+    /// What was written behind the last save is lost when the program is killed. The first window is saved at once: a
+    /// run that is killed again and again still ends.
     void save_now_and_then() {
         const auto now = std::chrono::steady_clock::now();
         if (file_.seekable() && now - saved_ < std::chrono::milliseconds(500)) return;
@@ -201,7 +202,7 @@ private:
     RowFile file_;
     Checkpoint done_;
     std::optional<Progress> progress_;
-    std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
+    std::chrono::steady_clock::time_point saved_{};
     std::future<Window> next_;  // last, for it ends before what it reads from
 };
 

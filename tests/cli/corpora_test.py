@@ -237,20 +237,25 @@ class Corpora(unittest.TestCase):
         self.ok("-o", out, stdin="the dog\n")
         self.assertEqual(len(read_rows(out)), 1)
 
+    def saved(self, state):
+        """When a state was written, and the rows it counts."""
+        try:
+            return state.stat().st_mtime_ns, json.loads(state.read_text())["rows"]
+        except FileNotFoundError:
+            return 0, 0
+
+    def wait_until_saved(self, process, state):
+        """Waits until a run that was just started has saved rows, or has ended."""
+        now = before = self.saved(state)
+        while process.poll() is None and (now == before or now[1] == 0):
+            time.sleep(0.005)
+            now = self.saved(state)
+
     def interrupted(self, corpus, out, signal_number=signal.SIGINT, *arguments):
         """Ends a run after its first rows were saved, and returns its code and the saved state."""
         state = Path(str(out) + ".state")
-        before = state.read_text() if state.exists() else ""
         process = subprocess.Popen(self.command(corpus, "-o", out, *arguments), stderr=subprocess.PIPE)
-        deadline = time.time() + 60
-        while time.time() < deadline and process.poll() is None:
-            try:
-                text = state.read_text()
-                if text != before and json.loads(text)["rows"] > 0:
-                    break
-            except (OSError, ValueError):
-                pass
-            time.sleep(0.005)
+        self.wait_until_saved(process, state)
         process.send_signal(signal_number)
         message = process.communicate()[1].decode()
         return process.returncode, message, json.loads(state.read_text())
@@ -316,22 +321,20 @@ class Corpora(unittest.TestCase):
         draw = random.Random(seed)
         out, state = self.path / "killed.npy", self.path / "killed.npy.state"
         saved = [0]
-        for _ in range(60):
+        for attempt in range(12):
             process = subprocess.Popen(self.command(corpus, "-o", out), stderr=subprocess.DEVNULL)
-            try:
-                process.wait(draw.uniform(0.02, 0.6) * whole if len(saved) < 6 else None)
-                break
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            if attempt % 2 == 0:  # for there to be something to go on from, however fast or busy the machine is
+                self.wait_until_saved(process, state)
+            time.sleep(draw.uniform(0, 0.1) * whole)
+            process.kill()
+            process.wait()
             if out.exists():
-                continue  # killed after it had finished, before it said so
-            rows = json.loads(state.read_text())["rows"] if state.exists() else 0
-            self.assertGreaterEqual(rows, saved[-1], f"seed {seed}")
-            if rows > saved[-1]:
-                saved.append(rows)
-        self.assertEqual(process.returncode, 0, f"seed {seed}")
-        self.assertGreater(len(saved), 1, f"seed {seed}: nothing was saved before a kill, of {whole} s")
+                break
+            saved.append(self.saved(state)[1])
+            self.assertGreaterEqual(saved[-1], saved[-2], f"seed {seed}")
+        self.assertGreater(max(saved), 0, f"seed {seed}")
+        if state.exists() or not out.exists():
+            self.ok(corpus, "-o", out)
         self.assertEqual(out.read_bytes(), (self.path / "whole.npy").read_bytes(), f"seed {seed}")
         self.assertEqual(self.leftovers(), [])
 
