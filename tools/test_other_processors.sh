@@ -30,30 +30,33 @@ compile_tests() {
     compile "$1" "$2" "$googletest/src/gtest-all.cc" "$googletest/src/gtest_main.cc" "${tests[@]}"
 }
 
-compile_tests aarch64-linux-gnu-g++ arm64
-qemu-aarch64 -cpu max "$build/arm64" --gtest_brief=1  # all tables
-compile aarch64-linux-gnu-g++ chosen-neoverse -mcpu=neoverse-v1 "$root/tests/emulated/chosen_kernels.cpp"  # regions of less
-qemu-aarch64 -cpu max "$build/chosen-neoverse" >/dev/null
-qemu-aarch64 -cpu cortex-a53 "$build/arm64" --gtest_brief=1 --gtest_filter='Available/Kernels*'
-compile aarch64-linux-gnu-g++ chosen-arm64 "$root/tests/emulated/chosen_kernels.cpp"
-while read -r processor expected; do
-    chosen="$(qemu-aarch64 -cpu "$processor" "$build/chosen-arm64")" || fail "$processor: $chosen"
-    [[ "$chosen" == "$expected" ]] || fail "$processor should compute with $expected, not $chosen"
-done <<'PROCESSORS'
+arm64() {
+    compile_tests aarch64-linux-gnu-g++ arm64
+    qemu-aarch64 -cpu max "$build/arm64" --gtest_brief=1  # all tables
+    compile aarch64-linux-gnu-g++ chosen-neoverse -mcpu=neoverse-v1 "$root/tests/emulated/chosen_kernels.cpp"  # regions of less
+    qemu-aarch64 -cpu max "$build/chosen-neoverse" >/dev/null
+    qemu-aarch64 -cpu cortex-a53 "$build/arm64" --gtest_brief=1 --gtest_filter='Available/Kernels*'
+    compile aarch64-linux-gnu-g++ chosen-arm64 "$root/tests/emulated/chosen_kernels.cpp"
+    while read -r processor expected; do
+        chosen="$(qemu-aarch64 -cpu "$processor" "$build/chosen-arm64")" || fail "$processor: $chosen"
+        [[ "$chosen" == "$expected" ]] || fail "$processor should compute with $expected, not $chosen"
+    done <<'PROCESSORS'
 cortex-a53 neon
 neoverse-n1 neon_dotprod
 max neon_bf16
 PROCESSORS
+}
 
-# What each processor computes with. An illegal instruction, where a processor lacks it, would end the program; the
-# oldest one is plain x86-64.
-compile g++ chosen-x86_64 "$root/tests/emulated/chosen_kernels.cpp"
-emulate() { qemu-x86_64 -cpu "$@" 2> >(grep -v "TCG doesn't support requested feature" >&2); }
-chosen_on() { emulate "$1" "$build/chosen-x86_64"; }
-while read -r processor expected; do
-    chosen="$(chosen_on "$processor")" || fail "$processor: $chosen"
-    [[ "$chosen" == "$expected" ]] || fail "$processor should compute with $expected, not $chosen"
-done <<'PROCESSORS'
+x86_64() {
+    # What each processor computes with. An illegal instruction, where a processor lacks it, would end the program; the
+    # oldest one is plain x86-64.
+    compile g++ chosen-x86_64 "$root/tests/emulated/chosen_kernels.cpp"
+    emulate() { qemu-x86_64 -cpu "$@" 2> >(grep -v "TCG doesn't support requested feature" >&2); }
+    chosen_on() { emulate "$1" "$build/chosen-x86_64"; }
+    while read -r processor expected; do
+        chosen="$(chosen_on "$processor")" || fail "$processor: $chosen"
+        [[ "$chosen" == "$expected" ]] || fail "$processor should compute with $expected, not $chosen"
+    done <<'PROCESSORS'
 qemu64 sse2
 Nehalem sse2
 Haswell avx2
@@ -62,14 +65,25 @@ Haswell,-avx2 sse2
 Haswell,-xsave sse2
 EPYC avx2
 PROCESSORS
-for forced in avx2 avx512 avx512_bf16 neon nonsense; do
-    if message="$(BERT_KERNELS=$forced chosen_on Nehalem)"; then fail "Nehalem took the kernels $forced"; fi
-    [[ "$message" == *"\"$forced\" cannot run here; available: sse2, scalar"* ]] ||
-        fail "wrong message for $forced on Nehalem: $message"
-done
-[[ "$(BERT_KERNELS=sse2 chosen_on Haswell)" == sse2 ]] || fail "Haswell should have taken the forced sse2"
+    for forced in avx2 avx512 avx512_bf16 neon nonsense; do
+        if message="$(BERT_KERNELS=$forced chosen_on Nehalem)"; then fail "Nehalem took the kernels $forced"; fi
+        [[ "$message" == *"\"$forced\" cannot run here; available: sse2, scalar"* ]] ||
+            fail "wrong message for $forced on Nehalem: $message"
+    done
+    [[ "$(BERT_KERNELS=sse2 chosen_on Haswell)" == sse2 ]] || fail "Haswell should have taken the forced sse2"
 
-compile_tests g++ x86_64
-for processor in qemu64 Nehalem; do emulate "$processor" "$build/x86_64" --gtest_brief=1; done
-# Not those of the kernels, which end at guard pages: QEMU reads what a masked load leaves out.
-emulate Haswell "$build/x86_64" --gtest_brief=1 --gtest_filter='-Available/Kernels*'
+    compile_tests g++ x86_64
+    for processor in qemu64 Nehalem; do emulate "$processor" "$build/x86_64" --gtest_brief=1; done
+    # Not those of the kernels, which end at guard pages: QEMU reads what a masked load leaves out.
+    emulate Haswell "$build/x86_64" --gtest_brief=1 --gtest_filter='-Available/Kernels*'
+}
+
+# One compiler and one emulator each: together they take half as long.
+jobs=()
+for architecture in arm64 x86_64; do
+    "$architecture" &
+    jobs+=($!)
+done
+status=0
+for job in "${jobs[@]}"; do wait "$job" || status=$?; done
+exit "$status"
