@@ -79,11 +79,10 @@ PROCESSORS
 }
 
 # One compiler and one emulator each: together they take half as long.
-jobs=()
-for architecture in arm64 x86_64; do
-    "$architecture" &
-    jobs+=($!)
-done
+arm64 &
+jobs=($!)
+x86_64 &
+jobs+=($!)
 status=0
 for job in "${jobs[@]}"; do wait "$job" || status=$?; done
 exit "$status"

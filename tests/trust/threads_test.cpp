@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstring>
@@ -152,6 +153,46 @@ TEST(Fork, AChildOfAParentThatIsComputingHasThreadsOfItsOwn) {
     }
     stop = true;
     busy.join();
+}
+
+TEST(Fork, AChildHasWorkspacesOfItsOwnWhileItsParentLendsSome) {
+    bert::WorkspacePool pool(1);
+    std::atomic<bool> stop{false};
+    std::thread busy([&] {
+        while (!stop) const bert::WorkspacePool::Loan loan(pool);
+    });
+    bool held = true;
+    for (int i = 0; i < 100 && held; ++i) {
+        held = holds_in_a_child([&] {
+            const bert::WorkspacePool::Loan loan(pool);
+            return true;
+        });
+    }
+    stop = true;
+    busy.join();
+    EXPECT_TRUE(held);
+}
+
+TEST(Fork, AChildChoosesKernelsWhileItsParentChooses) {
+    // In children, for kernels are chosen once in a process; later and later, for choosing takes some microseconds.
+    const auto choose = [] { return !bert::available_kernels<float>().empty(); };
+    bool held = true;
+    for (int delay = 0; delay < 100 && held; ++delay) {
+        held = holds_in_a_child([&] {
+            std::atomic<bool> begun{false};
+            std::thread parent([&] {
+                begun = true;
+                choose();
+            });
+            while (!begun) continue;
+            const auto start = std::chrono::steady_clock::now();
+            while (std::chrono::steady_clock::now() - start < std::chrono::microseconds(delay)) continue;
+            const bool chosen = holds_in_a_child(choose);
+            parent.join();
+            return chosen;
+        });
+    }
+    EXPECT_TRUE(held);
 }
 #endif
 

@@ -324,6 +324,19 @@ TEST(ConvertedTokenizer, NeedsAnIdOfItsOwnForEachToken) {
     EXPECT_FALSE(fs::exists(folder.path() / "model.bert"));
 }
 
+TEST(ConvertedTokenizer, HasNoIdFarBehindItsTokens) {
+    const TempFolder folder;
+    write_random_model(folder.path(), ModelSizes(), 5);
+    copy_into(data_dir() / "tokenizer" / "folders" / "plain", folder.path());
+    Json tokenizer = read_json(folder.path() / "tokenizer.json");
+    tokenizer["model"]["vocab"]["another"] = 2000000000;
+    write_json(folder.path() / "tokenizer.json", tokenizer);
+    expect_error(ErrorKind::vocabulary, {"another", "2000000000"}, [&] {
+        bert::write_converted_model(folder.path(), folder.path() / "model.bert", StorageType::float32);
+    });
+    EXPECT_FALSE(fs::exists(folder.path() / "model.bert"));
+}
+
 // ---------------------------------------------------------------------------------------------------------- conversion
 
 TEST(Conversion, LeavesNothingBehindWhereItFails) {

@@ -347,6 +347,48 @@ INSTANTIATE_TEST_SUITE_P(
                    {"ffn_up", "dimensions"}}),
     [](const testing::TestParamInfo<GgufDamage>& info) { return std::string(info.param.name); });
 
+/// The same file with more metadata: texts and numbers as the format writes them, behind their key.
+std::string gguf_with_metadata(std::vector<std::string> entries) {
+    std::string bytes = read_bytes(gguf_models() / "f32.gguf");
+    constexpr std::uint32_t string_type = 8;
+    std::string added;
+    for (const auto& entry : entries) added += entry;
+    // Tensors begin at a multiple of the alignment: a text fills what is added up to one.
+    constexpr std::size_t alignment = 32;
+    const std::string filler = gguf_text("filler") + gguf_bytes(string_type);
+    const std::size_t over = (added.size() + filler.size() + sizeof(std::uint64_t)) % alignment;
+    added += filler + gguf_text(std::string(alignment - over, ' '));
+    std::uint64_t count = 0;
+    std::memcpy(&count, bytes.data() + 16, sizeof count);
+    count += entries.size() + 1;
+    std::memcpy(bytes.data() + 16, &count, sizeof count);
+    return bytes.insert(24, added);
+}
+
+std::string gguf_flag(const std::string& key, bool value) {
+    constexpr std::uint32_t bool_type = 7;
+    return gguf_text(key) + gguf_bytes(bool_type) + gguf_bytes(static_cast<std::uint8_t>(value));
+}
+
+TEST(Gguf, NormalizesAsItSays) {
+    const TempFolder folder;
+    const fs::path path = folder.path() / "flags.gguf";
+    const auto tokens = [&](const std::vector<std::string>& metadata, const char* text) {
+        write_bytes(path, gguf_with_metadata(metadata));
+        return bert::Tokenizer::load(path).encode(text).tokens;
+    };
+    const std::string lower = "tokenizer.ggml.normalizer.lowercase";
+    const std::string strip = "tokenizer.ggml.normalizer.strip_accents";
+    using Tokens = std::vector<std::string>;
+    const Tokens cat{"[CLS]", "cat", "[SEP]"}, cafe{"[CLS]", "cafe", "[SEP]"}, unknown{"[CLS]", "[UNK]", "[SEP]"};
+    EXPECT_EQ(tokens({}, "CAT"), cat);  // a vocabulary without capitals
+    EXPECT_EQ(tokens({gguf_flag(lower, true)}, "CAT"), cat);
+    EXPECT_EQ(tokens({gguf_flag(lower, false)}, "CAT"), unknown);
+    EXPECT_EQ(tokens({gguf_flag(lower, true)}, "caf\xC3\xA9"), cafe);
+    EXPECT_EQ(tokens({gguf_flag(lower, true), gguf_flag(strip, false)}, "caf\xC3\xA9"), unknown);
+    EXPECT_EQ(tokens({gguf_flag(lower, false), gguf_flag(strip, true)}, "caf\xC3\xA9"), cafe);
+}
+
 TEST(Gguf, TextsOutliveTheReadingOfAFileWithoutTensors) {
     // Only tensors used to keep the file mapped.
     const TempFolder folder;

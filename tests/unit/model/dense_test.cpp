@@ -1,11 +1,13 @@
 // The Dense module by itself.
-#include <bert/model/dense.hpp>
+#include <bert/bert.hpp>
 
 #include "../test_support.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
+#include <vector>
 
 using bert::Activation;
 using bert::Dense;
@@ -34,6 +36,23 @@ TEST(Dense, NeedsAWeightForAResidualBetweenDifferentSizes) {
     expect_error(bert::ErrorKind::shape, {"5 -> 3"}, [] {
         const Dense dense(Linear<float>(Matrix::Random(3, 5), bert::Vector<float>()), Activation::tanh, true);
     });
+}
+
+TEST(Dense, HasTheDefaultActivationForAClassOfOthers) {
+    // sentence-transformers imports classes of torch alone, unless it is told to trust the folder.
+    const bert_test::TempFolder folder;
+    const std::vector<std::string> texts = {"the cat sat", "a dog"};
+    const auto embeddings = [&](const char* variant, const char* activation) {
+        bert_test::assemble_sentence_model(variant, folder.path());
+        const auto config = folder.path() / "3_Dense" / "config.json";
+        if (activation) bert_test::set_key(config, "activation_function", activation);
+        else bert_test::remove_key(config, "activation_function");
+        return bert::SentenceEncoder(folder.path()).encode(texts);
+    };
+    const Matrix by_default = embeddings("dense_gelu", nullptr);
+    EXPECT_TRUE(bert_test::same_bits(embeddings("dense_gelu", "torch.nn.modules.activation.Tanh"), by_default));
+    EXPECT_TRUE(bert_test::same_bits(embeddings("dense_gelu", "somebody.activations.GELU"), by_default));
+    EXPECT_FALSE(bert_test::same_bits(embeddings("dense_gelu", "torch.nn.modules.activation.GELU"), by_default));
 }
 
 }  // namespace

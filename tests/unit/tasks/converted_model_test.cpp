@@ -210,6 +210,19 @@ TEST(ConvertedModel, OfHalfPrecisionComesClose) {
     EXPECT_LT(difference, 2e-3);
 }
 
+TEST(ConvertedModel, KeepsModulesInFoldersOfAnyName) {
+    // Keys of metadata that begin like this are the format's own, but for those of files in a folder.
+    const TempFolder folder;
+    assemble_sentence_model("dense_tanh", folder.path());
+    fs::rename(folder.path() / "2_Dense", folder.path() / "bert.dense");
+    Json modules = read_json(folder.path() / "modules.json");
+    modules.at(2)["path"] = "bert.dense";
+    write_json(folder.path() / "modules.json", modules);
+    const Converted file(folder.path(), StorageType::float32);
+    EXPECT_TRUE(same_bits(bert::SentenceEncoder(file.path()).encode(texts),
+                          bert::SentenceEncoder(folder.path()).encode(texts)));
+}
+
 TEST(ConvertedModel, IsConvertedAgain) {
     const TempFolder folder;
     assemble_sentence_model("prompts", folder.path());

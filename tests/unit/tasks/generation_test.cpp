@@ -436,4 +436,16 @@ TEST(GenerationConfig, IsReadFromItsFile) {
     expect_error(ErrorKind::format, {"generation_config.json"}, [&] { bert::load_generation_config(folder.path()); });
 }
 
+TEST(GenerationConfig, IsReadFromTheModelsConfigAndItsDecoders) {
+    const TempFolder folder;
+    const auto path = folder.path() / "config.json";
+    write_json(path, {{"max_length", 30}, {"decoder", {{"max_length", 40}, {"num_beams", 3}}}});
+    const GenerationConfig config = bert::load_generation_config(folder.path());
+    EXPECT_EQ(config.max_length, 30);
+    EXPECT_EQ(config.num_beams, 3);
+    set_key(path, "decoder", {{"num_beams", "three"}});
+    expect_error(ErrorKind::format, {"config.json, \"decoder\"", "num_beams"},
+                 [&] { bert::load_generation_config(folder.path()); });
+}
+
 }  // namespace
