@@ -55,9 +55,36 @@ class RefusedBuilds(unittest.TestCase):
                 self.expect_refused("needs IEEE arithmetic", flag)
 
     def test_reordered_sums(self):
-        if "clang" in subprocess.run([COMPILER, "--version"], capture_output=True, text=True).stdout:
-            self.skipTest("clang does not say that it reorders sums")
-        self.expect_refused("needs IEEE arithmetic", "-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math")
+        program = """#include <bert/core/ieee_arithmetic.hpp>
+            #include <cstdio>
+            int main() {
+                try {
+                    bert::detail::require_ieee_arithmetic();
+                } catch (const bert::Error& error) {
+                    std::puts(error.what());
+                    return 3;
+                }
+            }"""
+        reordering = [
+            ["-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math"],
+            ["-funsafe-math-optimizations"],
+            ["-ffast-math", "-fno-finite-math-only"],
+        ]
+        for flags in [[], *reordering]:
+            with self.subTest(flags=flags), tempfile.TemporaryDirectory() as folder:
+                source, binary = Path(folder, "source.cpp"), Path(folder, "binary")
+                source.write_text(program)
+                command = [COMPILER, "-std=c++17", "-O2", f"-I{INCLUDE}", *flags, source, "-o", binary]
+                built = subprocess.run(command, capture_output=True, text=True)
+                if flags and built.returncode != 0:
+                    self.assertIn("#error", built.stderr)
+                    self.assertIn("needs IEEE arithmetic", built.stderr)
+                    continue
+                self.assertEqual(built.returncode, 0, built.stderr)
+                # clang does not tell the preprocessor that it reorders sums.
+                ran = subprocess.run([binary], capture_output=True, text=True)
+                self.assertEqual(ran.returncode, 3 if flags else 0)
+                self.assertEqual("needs IEEE arithmetic" in ran.stdout, bool(flags))
 
     def test_32_bits(self):
         self.expect_refused("64-bit machines only", "-m32")

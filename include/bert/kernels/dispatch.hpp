@@ -1,6 +1,7 @@
-// Choosing a kernel table at run time. Depends on kernels and error.
+// Choosing a kernel table at run time. Depends on kernels, core and error.
 #pragma once
 
+#include <bert/core/ieee_arithmetic.hpp>
 #include <bert/error.hpp>
 #include <bert/kernels/table.hpp>
 
@@ -48,9 +49,11 @@ void pack_weights(const LinearKernel<T, W>& kernel, const T* weights, std::ptrdi
 /// whatever the flags are, and bert::compiled is always optimised; clang and MSVC follow the flags of the program.
 bool kernels_unoptimised() noexcept;
 
-/// The tables that run on this machine, best first. Those for double are plain C++ only.
+/// The tables that run on this machine, best first. Those for double are plain C++ only. Errors: unsupported (compiled
+/// to reorder sums).
 template <class T>
 std::vector<const KernelTable<T>*> available_kernels() {
+    detail::require_ieee_arithmetic();
     if constexpr (std::is_same_v<T, double>) {
         return detail::available_double_kernels();
     } else {
@@ -59,7 +62,8 @@ std::vector<const KernelTable<T>*> available_kernels() {
 }
 
 /// The table to compute with: the one called `name`, else the one the environment variable BERT_KERNELS names, else the
-/// best of this machine. A forced name concerns float only. Errors: unsupported (no such table here).
+/// best of this machine. A forced name concerns float only. Errors: unsupported (no such table here; compiled to
+/// reorder sums).
 template <class T>
 const KernelTable<T>& choose_kernels(std::string_view name = {}) {
     const auto tables = available_kernels<T>();
