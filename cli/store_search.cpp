@@ -3,6 +3,8 @@
 
 #include "records.hpp"
 
+#include <bert/io/training_file.hpp>
+
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -30,8 +32,8 @@ bool value_equals(const Record& value, const std::string& wanted) {
     if (value.is_number_unsigned() && parse(count)) return value.get<std::uint64_t>() == count;
     std::int64_t integer = 0;
     if (value.is_number_integer() && parse(integer)) return value.get<std::int64_t>() == integer;
-    double number = 0;
-    return parse(number) && value.get<double>() == number;
+    const auto number = bert::detail::parse_number(wanted);
+    return number && value.get<double>() == *number;
 }
 
 std::pair<std::string, std::string> parse_filter(const std::string& text) {

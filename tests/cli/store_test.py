@@ -349,17 +349,12 @@ class Stores(CliCase):
     def test_a_killed_writer_leaves_the_store_as_it_was(self):
         self.index(DOCUMENTS)
         before = self.hits("the dog")
-        documents = self.jsonl({"id": f"new {i}", "text": text} for i, text in enumerate(sentences(3000, 5)))
+        documents = self.path / "many.jsonl"
+        documents.write_text(self.jsonl({"id": f"new {i}", "text": text} for i, text in enumerate(sentences(30000, 5))))
         killed = 0
-        for delay in (0.05, 0.2, 0.5, 1):
-            command = subprocess.Popen(
-                [BINARY, "index", str(self.store), "--format", "jsonl"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            command.stdin.write(documents.encode())
-            command.stdin.close()
+        for delay in (0.005, 0.02, 0.1, 0.3, 0.6, 1):
+            command = subprocess.Popen([BINARY, "index", str(self.store), str(documents)], stderr=subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL)
             time.sleep(delay)
             command.kill()
             killed += command.wait() == -9

@@ -6,8 +6,10 @@
 #include <bert/io/training_file.hpp>
 
 #include <algorithm>
-#include <charconv>
+#include <cmath>
 #include <cstdint>
+#include <locale>
+#include <sstream>
 #include <utility>
 
 BERT_NAMESPACE_BEGIN
@@ -15,10 +17,12 @@ BERT_NAMESPACE_BEGIN
 namespace detail {
 
 BERT_INLINE std::optional<double> parse_number(std::string_view text) {
+    // Not std::from_chars(), which libc++ has for whole numbers only until its version 20.
+    std::istringstream in{std::string(text)};
+    in.imbue(std::locale::classic());
     double value = 0;
-    const auto end = text.data() + text.size();
-    const auto result = std::from_chars(text.data(), end, value);
-    if (text.empty() || result.ec != std::errc() || result.ptr != end) return std::nullopt;
+    if (!(in >> std::noskipws >> value) || !std::isfinite(value) || in.peek() != std::istringstream::traits_type::eof())
+        return std::nullopt;
     return value;
 }
 

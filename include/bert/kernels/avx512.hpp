@@ -21,6 +21,10 @@
     BERT_DETAIL_PRAGMA(GCC diagnostic ignored "-Wuninitialized") \
     BERT_DETAIL_PRAGMA(GCC diagnostic ignored "-Wmaybe-uninitialized") BERT_TARGET_BEGIN(isa)
 #define BERT_AVX512_END BERT_TARGET_END BERT_DETAIL_PRAGMA(GCC diagnostic pop)
+#elif defined(__clang__) && __clang_major__ >= 18 && __clang_major__ <= 20 && !defined(__apple_build_version__)
+// These know vectors of 512 bits as something apart, which flags may have turned off (zig c++ does).
+#define BERT_AVX512_BEGIN(isa) BERT_TARGET_BEGIN(isa ",evex512")
+#define BERT_AVX512_END BERT_TARGET_END
 #else
 #define BERT_AVX512_BEGIN(isa) BERT_TARGET_BEGIN(isa)
 #define BERT_AVX512_END BERT_TARGET_END

@@ -24,7 +24,13 @@ struct pair {
     static BERT_ALWAYS_INLINE Vector repeat(const void* p) {
         int two;
         std::memcpy(&two, p, sizeof two);
-        return _mm512_set1_epi32(two);
+        Vector all = _mm512_set1_epi32(two);
+#if defined(__clang__) && __clang_major__ >= 15 && __clang_major__ <= 17
+        // LLVM 16 and 17 (Apple counts them as 15 and 16) turn a repeated number that is read as bfloat16 round and
+        // round until their stack ends.
+        asm("" : "+v"(all));
+#endif
+        return all;
     }
     static BERT_ALWAYS_INLINE vec add(vec sum, Vector weights, Vector values) {
         return {_mm512_dpbf16_ps(sum.v, as_bfloat16(values), as_bfloat16(weights))};
@@ -44,7 +50,9 @@ struct pair {
             _mm512_or_si512(numbers, _mm512_slli_epi32(_mm512_add_epi32(numbers, _mm512_set1_epi32(16)), 16));
         return _mm512_permutexvar_epi16(order, halves);
     }
-    static BERT_ALWAYS_INLINE vec bits(Vector a) { return {_mm512_castsi512_ps(a)}; }
+    static BERT_ALWAYS_INLINE vec bits(Vector a) {
+        return {_mm512_castsi512_ps(a)};
+    }
     /// Half a vector: vec::size numbers.
     static BERT_ALWAYS_INLINE void store(void* p, vec a) {
         const __m256bh rounded = _mm512_cvtneps_pbh(a.v);

@@ -104,6 +104,17 @@ TEST_F(TrainingFile, TablesOfNoRowsAreEmpty) {
     EXPECT_TRUE(read("a.jsonl", "\n").empty());
 }
 
+TEST(Numbers, AreReadWholeAndFinite) {
+    using bert::detail::parse_number;
+    EXPECT_EQ(parse_number("1"), 1.0);
+    EXPECT_EQ(parse_number("-2.5"), -2.5);
+    EXPECT_EQ(parse_number("1e3"), 1000.0);
+    EXPECT_EQ(parse_number(".5"), 0.5);
+    for (const char* text : {"", " 1", "1 ", "1e", "1,5", "1_0", "one", "1e999", "nan", "inf"}) {
+        EXPECT_FALSE(parse_number(text).has_value()) << text;
+    }
+}
+
 TEST(SafetensorsWriter, WritesWhatTheReaderReads) {
     const TempFolder folder;
     const auto path = folder.path() / "model.safetensors";
