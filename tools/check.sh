@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a change has to pass. With --long, what takes hours and therefore is no part of that: every fuzz target for a time,
-# many more rounds of the tests of determinism and memory, and the lines of include/ that the tests run through.
+# What a change has to pass. With --long, what takes hours and therefore is no part of that: other compilers, every fuzz target
+# for a time, many more rounds of the tests of determinism and memory, and the lines of include/ that the tests run through.
 #
 # Usage: tools/check.sh                    the same as .ci/run
 #        tools/check.sh --long [SECONDS]   processor time for each fuzz target (default: 1800)
@@ -17,6 +17,7 @@ case "${1:-}" in
         ;;
 esac
 
+tools/check_compilers.sh
 tools/fuzz.sh "$seconds"
 
 cmake --preset dev >/dev/null
