@@ -4,7 +4,7 @@
 #
 # Usage: tools/check.sh                    the same as .ci/run
 #        tools/check.sh --long [SECONDS]   processor time for each fuzz target (default: 1800)
-# Needs, for --long, clang and gcovr besides what the tests need.
+# Needs, for --long, clang, gcovr and python3-venv besides what the tests need.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -11,7 +11,6 @@ import math
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time

@@ -311,30 +311,26 @@ TEST(ConvertedTokenizer, IsTheOneOfItsFolder) {
     EXPECT_GT(count, 20u);
 }
 
-TEST(ConvertedTokenizer, NeedsAnIdOfItsOwnForEachToken) {
+/// Expects that a model is not converted whose vocabulary holds "another" with this id too.
+void expect_id_refused(int id, const std::vector<std::string>& message) {
     const TempFolder folder;
     write_random_model(folder.path(), ModelSizes(), 5);
     copy_into(data_dir() / "tokenizer" / "folders" / "plain", folder.path());
     Json tokenizer = read_json(folder.path() / "tokenizer.json");
-    tokenizer["model"]["vocab"]["another"] = 5;
+    tokenizer["model"]["vocab"]["another"] = id;
     write_json(folder.path() / "tokenizer.json", tokenizer);
-    expect_error(ErrorKind::vocabulary, {"the id 5"}, [&] {
+    expect_error(ErrorKind::vocabulary, message, [&] {
         bert::write_converted_model(folder.path(), folder.path() / "model.bert", StorageType::float32);
     });
     EXPECT_FALSE(fs::exists(folder.path() / "model.bert"));
 }
 
+TEST(ConvertedTokenizer, NeedsAnIdOfItsOwnForEachToken) {
+    expect_id_refused(5, {"the id 5"});
+}
+
 TEST(ConvertedTokenizer, HasNoIdFarBehindItsTokens) {
-    const TempFolder folder;
-    write_random_model(folder.path(), ModelSizes(), 5);
-    copy_into(data_dir() / "tokenizer" / "folders" / "plain", folder.path());
-    Json tokenizer = read_json(folder.path() / "tokenizer.json");
-    tokenizer["model"]["vocab"]["another"] = 2000000000;
-    write_json(folder.path() / "tokenizer.json", tokenizer);
-    expect_error(ErrorKind::vocabulary, {"another", "2000000000"}, [&] {
-        bert::write_converted_model(folder.path(), folder.path() / "model.bert", StorageType::float32);
-    });
-    EXPECT_FALSE(fs::exists(folder.path() / "model.bert"));
+    expect_id_refused(2000000000, {"another", "2000000000"});
 }
 
 // ---------------------------------------------------------------------------------------------------------- conversion
